@@ -1,0 +1,42 @@
+"""What a differentiable array carries. `mytorch.Tensor` (two floors up) adds everything that users call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mytorch.autograd.node import Node
+
+
+class DifferentiableArray:
+    """An array and what the engine must know to differentiate through it.
+
+    - `array`: the raw NumPy array (any shape and type).
+    - `requires_grad`: whether gradients flow to or through it.
+    - `node`: the operation that made it, or None for a leaf.
+    - `_grad`: for a leaf, the sum of the gradients that reached it, or None.
+    - `version`: None until somebody has to know whether it is changed in place; then a one-element list that
+      counts the changes, shared by all views of the same memory.
+    - `base`: for a view, the array whose memory it shows.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_grad", "array", "base", "node", "requires_grad", "version")
+
+    array: np.ndarray[Any, Any]
+    requires_grad: bool
+    node: Node | None
+    _grad: Any
+    version: list[int] | None
+    base: Any
+
+    def counter(self) -> list[int]:
+        """The change counter, made on first use."""
+        if self.version is None:
+            self.version = [0]
+        return self.version
+
+    def changed(self) -> None:
+        """Note that the memory was written to."""
+        self.counter()[0] += 1

@@ -1,0 +1,446 @@
+"""The backward pass: from a result to everything that it was made from, in one walk.
+
+`pending` holds the gradients that have arrived so far, by node number. The walk always takes the highest number: since
+a node is newer than all that it points to, no gradient for it can arrive later, and its gradient is complete. A
+gradient is dropped as soon as it has been passed on, and what a node kept is freed behind the walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from mytorch.autograd import primitive as table
+from mytorch.autograd.array import DifferentiableArray
+from mytorch.autograd.grad_mode import mode
+from mytorch.autograd.node import Node, Pick
+from mytorch.autograd.primitive import NUMPY, TENSORS, apply, namespace_of, wrap
+
+__all__ = ["backward", "grad"]
+
+ndarray = np.ndarray
+MISSING = object()
+
+
+class _Arrived:
+    """The gradient that has arrived at one place so far. `owned` means that nobody else sees its memory."""
+
+    __slots__ = ("gradient", "owned", "target")
+
+    def __init__(self, target: Any, gradient: Any, owned: bool) -> None:
+        self.target = target
+        self.gradient = gradient
+        self.owned = owned
+
+    def add(self, gradient: Any) -> None:
+        """Add another gradient; in place once the memory is our own."""
+        if self.owned and type(self.gradient) is ndarray and self.gradient.dtype == gradient.dtype:
+            np.add(self.gradient, gradient, out=self.gradient)
+        else:
+            self.gradient = table.as_raw(self.gradient + gradient)
+            self.owned = True
+
+
+def walk(
+    roots: Sequence[Any],
+    gradients: Sequence[Any],
+    *,
+    keep_graph: bool,
+    create_graph: bool,
+    targets: Sequence[DifferentiableArray] | None = None,
+) -> dict[int, _Arrived]:
+    """Carry gradients from `roots` down the graph; returns what arrived at leaves and `targets`, by the tensor's id.
+
+    With `create_graph`, gradients are tensors and every step is recorded; without, they are raw arrays.
+    """
+    heap: list[int] = []
+    pending: dict[int, _Arrived] = {}
+    arrived: dict[int, _Arrived] = {}
+    wanted = None if targets is None else {id(t) for t in targets}
+    captures = {id(t.node): t for t in targets or () if t.node is not None}
+    useful = None if targets is None else _leads_to(roots, targets)
+
+    def deliver(edge: Any, gradient: Any, owned: bool) -> None:
+        if isinstance(edge, Node):
+            number = edge.number
+            entry = pending.get(number)
+            if entry is None:
+                pending[number] = _Arrived(edge, gradient, owned)
+                heappush(heap, -number)
+            else:
+                entry.add(gradient)
+        elif wanted is None or id(edge) in wanted:
+            entry = arrived.get(id(edge))
+            if entry is None:
+                arrived[id(edge)] = _Arrived(edge, gradient, owned)
+            else:
+                entry.add(gradient)
+
+    for root, gradient in zip(roots, gradients, strict=True):
+        deliver(root if root.node is None else root.node, gradient, False)
+
+    while heap:
+        number = -heappop(heap)
+        entry = pending.pop(number)
+        node, g = entry.target, entry.gradient
+        if node.hooks is not None:
+            g = _run_hooks(node.hooks, g)
+        if node.captured_by is not None:
+            _capture(node.captured_by, g)
+        if id(node) in captures:
+            arrived[id(captures[id(node)])] = _Arrived(captures[id(node)], g, False)
+        if useful is not None and number not in useful:
+            continue
+        if isinstance(node, Pick):
+            _deliver_to_output(pending, heap, node, g)
+            continue
+        if node.arrays is None:
+            raise RuntimeError(
+                f"Trying to backward through the graph a second time: what {node.name()} had kept for its derivative "
+                "was freed by the first backward(). Pass retain_graph=True to the first backward() or grad() if you "
+                "need to go through the graph again."
+            )
+        if node.tensors or node.out_version is not None:
+            _check_versions(node)
+        results = _derivatives(node, g, create_graph)
+        shapes = node.shapes
+        custom = node.primitive is None
+        for position, (edge, gi) in enumerate(zip(node.edges, results, strict=True)):
+            if edge is None or gi is None:
+                continue
+            if shapes is not None and gi.shape != shapes[position]:
+                gi = apply(table.TABLE["sum_to"], gi, shape=shapes[position]) if create_graph else _sum_to(gi, shapes[position])
+            if create_graph:
+                deliver(edge, gi, False)
+            else:
+                if type(gi) is not ndarray:
+                    gi = table.as_raw(gi)
+                deliver(edge, gi, not custom and gi is not g and gi.base is None)
+        if node.post_hooks is not None:
+            _run_post_hooks(node, results, g)
+        if not keep_graph:
+            node.release()
+    return arrived
+
+
+def _derivatives(node: Any, g: Any, create_graph: bool) -> Sequence[Any]:
+    """The gradients for a node's inputs, from its primitive's vjps or its own `backward`."""
+    primitive = node.primitive
+    xp = TENSORS if create_graph else NUMPY if type(g) in (ndarray, tuple) else namespace_of(g)
+    if primitive is None:
+        return node.backward(xp, g, create_graph)  # type: ignore[no-any-return]
+    options = node.options
+    out = node.out
+    if create_graph:
+        inputs = _inputs_as_tensors(node)
+        if out is not None:
+            out = _result_as_tensor(node)
+        if primitive.aux:
+            options = {**(options or {}), "aux": None}
+    else:
+        inputs = node.arrays
+        if primitive.aux:
+            options = {**(options or {}), "aux": node.aux}
+    if primitive.joint is not None:
+        needs = tuple([edge is not None for edge in node.edges])
+        return primitive.joint(xp, g, out, *inputs, needs=needs, **(options or {}))  # type: ignore[no-any-return]
+    results = []
+    for edge, vjp in zip(node.edges, primitive.vjps, strict=True):
+        if edge is None or vjp is None:
+            results.append(None)
+        elif options is None:
+            results.append(vjp(xp, g, out, *inputs))
+        else:
+            results.append(vjp(xp, g, out, *inputs, **options))
+    return results
+
+
+def _inputs_as_tensors(node: Any) -> tuple[Any, ...]:
+    if not node.tensors:
+        return node.arrays  # type: ignore[no-any-return]
+    return tuple([a if t is None else t for a, t in zip(node.arrays, node.tensors, strict=True)])
+
+
+def _result_as_tensor(node: Any) -> Any:
+    """The node's result as a tensor that still knows where it came from."""
+    out = wrap(node.out)
+    out.node, out.requires_grad = node, True
+    return out
+
+
+def _sum_to(g: Any, shape: tuple[int, ...]) -> Any:
+    return namespace_of(g).sum_to(g, shape)
+
+
+def _deliver_to_output(pending: dict[int, _Arrived], heap: list[int], pick: Any, g: Any) -> None:
+    """Collect the gradients of the outputs of one operation in a list, a place for each."""
+    node = pick.edges[0]
+    entry = pending.get(node.number)
+    if entry is None:
+        entry = pending[node.number] = _Arrived(node, (None,) * node.outputs, False)
+        heappush(heap, -node.number)
+    gradients = list(entry.gradient)
+    gradients[pick.index] = g
+    entry.gradient = tuple(gradients)
+
+
+def _check_versions(node: Any) -> None:
+    """Refuse to differentiate with a value that has been overwritten since the operation used it."""
+    recorded = node.versions
+    for position, tensor in enumerate(node.tensors):
+        if tensor is not None and tensor.version is not None:
+            expected = 0 if recorded is None else recorded[position]
+            if tensor.version[0] != expected:
+                raise _overwritten(node, tensor.array, expected, tensor.version[0], f"input {position} of")
+    if node.out_version is not None and node.arrays is not None:
+        counter, expected = node.out_version
+        if counter[0] != expected:
+            raise _overwritten(node, node.out, expected, counter[0], "the output 0 of")
+
+
+def _overwritten(node: Any, array: Any, expected: int, found: int, what: str) -> RuntimeError:
+    from mytorch.backend.dtypes import of
+
+    kind = {"float32": "FloatTensor", "float64": "DoubleTensor"}.get(of(array.dtype).name, "Tensor")
+    shape = list(array.shape)
+    return RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        f"[torch.{kind} {shape}], which is {what} {node.name()}, is at version {found}; expected version {expected} "
+        "instead. Hint: clone() the tensor before changing it in place, or use the out-of-place operation."
+    )
+
+
+def _run_hooks(hooks: dict[int, Any], g: Any) -> Any:
+    """Let each hook look at the gradient and replace it. Hooks see tensors."""
+    raw = not isinstance(g, DifferentiableArray) and not isinstance(g, tuple)
+    value = wrap(g) if raw else g
+    for hook in list(hooks.values()):
+        changed = hook(value)
+        if changed is not None:
+            value = changed
+    return value.array if raw else value
+
+
+def _run_post_hooks(node: Any, results: Sequence[Any], g: Any) -> None:
+    def seen(value: Any) -> Any:
+        return wrap(value) if value is not None and not isinstance(value, DifferentiableArray) else value
+
+    incoming = tuple(seen(v) for v in g) if isinstance(g, tuple) else (seen(g),)
+    for hook in list(node.post_hooks.values()):
+        hook(tuple(seen(r) for r in results), incoming)
+
+
+def _capture(reference: Any, g: Any) -> None:
+    """Keep the gradient of a tensor that asked for it with `retain_grad`."""
+    tensor = reference()
+    if tensor is not None:
+        value = g if isinstance(g, DifferentiableArray) else wrap(g.copy())
+        tensor._grad = value if tensor._grad is None else tensor._grad + value
+
+
+def _leads_to(roots: Sequence[Any], targets: Sequence[DifferentiableArray]) -> set[int]:
+    """The numbers of the nodes from which some target can be reached: no other derivative need be computed."""
+    ends = {id(t) for t in targets if t.node is None}
+    made = {id(t.node) for t in targets if t.node is not None}
+    seen: dict[int, Node] = {}
+    stack = [r.node for r in roots if r.node is not None]
+    while stack:
+        node = stack.pop()
+        if node.number not in seen:
+            seen[node.number] = node
+            stack.extend(e for e in node.edges if isinstance(e, Node))
+    useful: set[int] = set()
+    for number in sorted(seen):  # from the oldest, so that a node's inputs are decided before it
+        for edge in seen[number].edges:
+            if edge is not None and (
+                id(edge) in ends or id(edge) in made or (isinstance(edge, Node) and edge.number in useful)
+            ):
+                useful.add(number)
+                break
+    return useful
+
+
+# --- what users call ------------------------------------------------------------------------------------------------
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add the gradients of `tensors` to the `.grad` of the leaves that they were made from.
+
+    Args:
+        tensors: a tensor or a sequence of tensors.
+        grad_tensors: for each, the gradient that flows into it, of its shape; may be None for a tensor of one element.
+        retain_graph: keep what the operations kept, so that the graph can be walked again; `create_graph` if None.
+        create_graph: record the backward pass itself, so that the gradients can be differentiated.
+        inputs: accumulate into these tensors only.
+
+    Raises:
+        RuntimeError: a tensor needs no gradient, has more than one element and no gradient is given, or the graph
+            was freed by an earlier call.
+
+    >>> import mytorch
+    >>> x = mytorch.tensor(3.0, requires_grad=True)
+    >>> mytorch.autograd.backward(x ** 2)
+    >>> x.grad
+    tensor(6.)
+    """
+    roots = _as_tuple(tensors)
+    gradients = _start(roots, grad_tensors, create_graph)
+    targets = None if inputs is None else _as_tuple(inputs)
+    if targets is not None and not targets:
+        raise RuntimeError("'inputs' argument to backward() cannot be empty.")
+    keep = create_graph if retain_graph is None else retain_graph
+    arrived = _in_mode(create_graph, roots, gradients, keep, targets)
+    for entry in arrived.values():
+        _accumulate(entry, create_graph)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """The gradients of `outputs` with respect to `inputs`, as a tuple; nothing is added to any `.grad`.
+
+    Args:
+        outputs, inputs: a tensor or a sequence of tensors.
+        grad_outputs: for each output, the gradient that flows into it; may be None for an output of one element.
+        retain_graph: as in `backward`.
+        create_graph: make the gradients differentiable.
+        only_inputs: must be True, as in PyTorch.
+        allow_unused: give None for an input that the outputs do not depend on, instead of an error.
+        is_grads_batched: not supported; use a loop.
+        materialize_grads: give zeros instead of None.
+
+    Raises:
+        RuntimeError: as `backward`; or an input was not used.
+
+    >>> import mytorch
+    >>> x = mytorch.tensor(2.0, requires_grad=True)
+    >>> first, = mytorch.autograd.grad(x ** 3, x, create_graph=True)
+    >>> mytorch.autograd.grad(first, x)
+    (tensor(12.),)
+    """
+    if is_grads_batched:
+        raise NotImplementedError("grad(): is_grads_batched is not supported; call grad() once for every row")
+    if not only_inputs:
+        raise ValueError("grad(): only_inputs=False is not supported; use backward() to fill every leaf's .grad")
+    if materialize_grads and allow_unused is False:
+        raise ValueError("grad(): materialize_grads=True needs allow_unused=True (or its default)")
+    roots, targets = _as_tuple(outputs), _as_tuple(inputs)
+    for target in targets:
+        if not target.requires_grad:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    gradients = _start(roots, grad_outputs, create_graph)
+    keep = create_graph if retain_graph is None else retain_graph
+    arrived = _in_mode(create_graph, roots, gradients, keep, targets)
+    found = []
+    for position, target in enumerate(targets):
+        entry = arrived.get(id(target))
+        if entry is not None:
+            value = entry.gradient
+            if target.node is None and target.hooks is not None:  # type: ignore[attr-defined]
+                value = _run_hooks(target.hooks, value)  # type: ignore[attr-defined]
+            found.append(value if isinstance(value, DifferentiableArray) else wrap(value))
+        elif materialize_grads:
+            found.append(wrap(np.zeros_like(target.array)))
+        elif allow_unused:
+            found.append(None)
+        else:
+            raise RuntimeError(
+                f"One of the differentiated Tensors (input {position}) appears to not have been used in the graph. "
+                "Set allow_unused=True if this is the desired behavior."
+            )
+    return tuple(found)
+
+
+def apply_node(node: Node, gradient: Any) -> Any:
+    """The derivatives of one node for a gradient given by hand."""
+    results = _derivatives(node, gradient.array, create_graph=False)
+    tensors = [None if r is None else wrap(r) for r in results]
+    return tensors[0] if len(tensors) == 1 else tuple(tensors)
+
+
+def _in_mode(
+    create_graph: bool, roots: Sequence[Any], gradients: Sequence[Any], keep: bool, targets: Sequence[Any] | None
+) -> dict[int, _Arrived]:
+    """Walk with recording on exactly if the gradients are to be differentiable."""
+    before = mode.enabled
+    mode.enabled = create_graph
+    try:
+        return walk(roots, gradients, keep_graph=keep, create_graph=create_graph, targets=targets)
+    finally:
+        mode.enabled = before
+
+
+def _accumulate(entry: _Arrived, create_graph: bool) -> None:
+    """Add what arrived at a leaf (or a wanted tensor) to its `.grad`."""
+    leaf, g = entry.target, entry.gradient
+    hooks = leaf.hooks if leaf.node is None else None
+    if hooks is not None:
+        g, entry.owned = _run_hooks(hooks, g), False
+    held = leaf._grad
+    if held is None:
+        if create_graph:
+            leaf._grad = g
+        elif entry.owned:
+            leaf._grad = wrap(g)
+        else:
+            leaf._grad = wrap(g.copy(order="K"))
+    elif create_graph:
+        leaf._grad = held + g
+    else:
+        np.add(held.array, g, out=held.array) if type(g) is ndarray else held.array.__iadd__(g)
+        if held.version is not None:
+            held.changed()
+    if leaf.after_accumulation is not None:
+        for hook in list(leaf.after_accumulation.values()):
+            hook(leaf)
+
+
+def _as_tuple(tensors: Any) -> tuple[Any, ...]:
+    if isinstance(tensors, DifferentiableArray):
+        return (tensors,)
+    if isinstance(tensors, Iterable):
+        return tuple(tensors)
+    raise TypeError(f"expected a tensor or a sequence of tensors, got {type(tensors).__name__}")
+
+
+def _start(roots: Sequence[Any], grad_tensors: Any, create_graph: bool) -> list[Any]:
+    """The gradients that the walk starts with: those given, or 1 for a result of one element."""
+    given = (None,) * len(roots) if grad_tensors is None else _as_tuple(grad_tensors)
+    if len(given) != len(roots):
+        raise RuntimeError(f"got {len(roots)} tensors and {len(given)} gradients")
+    gradients = []
+    for root, gradient in zip(roots, given, strict=True):
+        if not root.requires_grad:
+            raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
+        if gradient is None:
+            if root.array.size != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            if root.array.dtype.kind == "c":
+                raise RuntimeError("grad can be implicitly created only for real scalar outputs but got a complex one")
+            gradient = wrap(namespace_of(root.array).ones_like(root.array))
+        elif not isinstance(gradient, DifferentiableArray):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
+        elif gradient.array.shape != root.array.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[0] has a shape of torch.Size({list(gradient.array.shape)}) and "
+                f"output[0] has a shape of torch.Size({list(root.array.shape)})."
+            )
+        gradients.append(gradient if create_graph else gradient.array)
+    return gradients

@@ -1,0 +1,156 @@
+"""Nodes of the autograd graph: one for every recorded operation, a class for every primitive.
+
+A node points to the nodes (or leaf tensors) that its inputs came from, and keeps what its derivatives need. Nodes are
+numbered as they are made. An operation's inputs exist before it does, so a node's number is higher than those of all
+the nodes that it points to: walking from high numbers to low is a topological order, and needs no search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any, ClassVar
+
+from mytorch.autograd.array import DifferentiableArray
+
+next_number = count(1).__next__
+new_object = object.__new__
+
+
+class Node:
+    """A recorded operation.
+
+    Attributes that most nodes do not need have class-wide defaults and cost nothing until they are set.
+
+    - `number`: the position in the order of creation.
+    - `edges`: for each input, the node or leaf tensor that its gradient goes to, or None.
+    - `arrays`: for each input, the raw array kept for the derivatives (or a number, a shape, or None); the whole is None once it has been freed.
+    - `tensors`: the tensors that those arrays came from, for version checks and higher derivatives.
+    - `out`: the raw result, where a derivative uses it.
+    - `shapes`: the inputs' shapes, if broadcasting has to be undone.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "arrays", "edges", "number", "out", "tensors")
+
+    primitive: ClassVar[Any] = None
+    number: int
+    edges: tuple[Any, ...]
+    arrays: tuple[Any, ...] | None
+    tensors: tuple[Any, ...]
+    out: Any
+
+    options: dict[str, Any] | None = None
+    shapes: tuple[Any, ...] | None = None
+    versions: tuple[int, ...] | None = None  # of `tensors` when they were kept; None means that all were 0
+    out_version: tuple[list[int], int] | None = None  # the result's counter, and its value when it was kept
+    aux: Any = None  # what the forward computed on the way and a derivative can use again
+    hooks: dict[int, Callable[..., Any]] | None = None  # on the gradient that arrives
+    post_hooks: dict[int, Callable[..., Any]] | None = None
+    captured_by: Any = None  # a tensor that wants this gradient in its `.grad` (retain_grad)
+    outputs: int = 1
+    forward_stack: str | None = None  # where the operation was called, under anomaly detection
+
+    def name(self) -> str:
+        """PyTorch's name of the derivative, e.g. `MulBackward0`."""
+        return type(self).__name__
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """The nodes that the inputs came from, as PyTorch gives them: pairs of node and output number."""
+        return tuple(_as_function(edge) for edge in self.edges)
+
+    def metadata(self) -> dict[str, Any]:
+        """A dictionary for the user's own notes on this node."""
+        held: dict[str, Any] = self.__dict__.setdefault("_metadata", {})
+        return held
+
+    def register_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Call `hook(grad_inputs, grad_outputs)` after this node's derivatives have been computed."""
+        if self.post_hooks is None:
+            self.post_hooks = {}
+        return Handle.add(self.post_hooks, hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> Handle:
+        """Call `hook(grad_outputs)` before this node's derivatives are computed."""
+        if self.hooks is None:
+            self.hooks = {}
+        return Handle.add(self.hooks, lambda g: _first(hook((g,))))
+
+    def backward(self, xp: Any, gradient: Any, create_graph: bool) -> Sequence[Any]:
+        """The gradients for all edges; only nodes that are not made from a primitive define it."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Forget what was kept for the derivatives."""
+        if self.arrays:
+            self.arrays = None
+            self.tensors = ()
+            self.out = self.aux = None
+
+    def __call__(self, gradient: Any) -> Any:
+        """Apply the derivative to a gradient by hand, as PyTorch's nodes allow."""
+        from mytorch.autograd.engine import apply_node
+
+        return apply_node(self, gradient)
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, tuple) else value
+
+
+class Pick(Node):
+    """One output of an operation that has several: hands its gradient to the operation's node as output `index`."""
+
+    __slots__ = ("index",)
+    index: int
+
+
+class AccumulateGrad(Node):
+    """Where the graph ends at a leaf, as `next_functions` shows it; the engine itself deals with leaves directly."""
+
+    __slots__ = ("variable",)
+    variable: DifferentiableArray
+
+
+def _as_function(edge: Any) -> tuple[Node | None, int]:
+    if edge is None:
+        return None, 0
+    if isinstance(edge, Pick):
+        return edge.edges[0], edge.index
+    if isinstance(edge, Node):
+        return edge, 0
+    leaf = new_object(AccumulateGrad)
+    leaf.variable, leaf.edges, leaf.arrays, leaf.tensors, leaf.out, leaf.number = edge, (), (), (), None, 0
+    return leaf, 0
+
+
+class Handle:
+    """Returned when a hook is registered; `remove()` takes the hook away again, and so does leaving a `with` block."""
+
+    _numbers = count()
+
+    def __init__(self, hooks: dict[int, Any], key: int) -> None:
+        self._hooks = hooks
+        self.id = key
+
+    @classmethod
+    def add(cls, hooks: dict[int, Any], hook: Any, *, first: bool = False) -> Handle:
+        key = next(cls._numbers)
+        if first:
+            others = dict(hooks)
+            hooks.clear()
+            hooks[key] = hook
+            hooks.update(others)
+        else:
+            hooks[key] = hook
+        return cls(hooks, key)
+
+    def remove(self) -> None:
+        """Take the hook away; doing it twice is no error."""
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()

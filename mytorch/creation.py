@@ -1,0 +1,295 @@
+"""Making tensors: from data, from a rule, or from the random streams."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mytorch.autograd.array import DifferentiableArray
+from mytorch.autograd.primitive import wrap
+from mytorch.backend import device as devices
+from mytorch.backend import dtypes
+from mytorch.tensor import Tensor
+
+__all__ = [
+    "arange", "as_tensor", "empty", "empty_like", "eye", "from_numpy", "full", "full_like", "is_tensor", "linspace",
+    "ones", "ones_like", "scalar_tensor", "tensor", "zeros", "zeros_like",
+]  # fmt: skip
+
+
+def finish(array: Any, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A new leaf around a raw array, on a device that must be there."""
+    devices.require(device)
+    out: Tensor = wrap(array)
+    return out.requires_grad_() if requires_grad else out
+
+
+def sizes_of(args: tuple[Any, ...]) -> tuple[int, ...]:
+    """A shape given as one sequence or as separate numbers; RuntimeError for a negative size.
+
+    >>> sizes_of((2, 3)), sizes_of(([2, 3],))
+    ((2, 3), (2, 3))
+    """
+    if len(args) == 1 and isinstance(args[0], (tuple, list)):
+        args = tuple(args[0])
+    try:
+        shape = tuple(int(n.__index__()) for n in args)
+    except AttributeError:
+        raise TypeError(f"expected sizes as integers, got {args!r}") from None
+    if any(n < 0 for n in shape):
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+    return shape
+
+
+def _float_type(dtype: Any) -> np.dtype[Any]:
+    return dtypes.default_float() if dtype is None else dtypes.to_numpy(dtype)
+
+
+def _from_data(data: Any) -> Any:
+    """A raw array (a copy) from a tensor, an array, a number or nested sequences, with PyTorch's choice of type."""
+    if isinstance(data, DifferentiableArray):
+        return data.array.copy()
+    if isinstance(data, (np.ndarray, np.generic)):
+        return np.array(data)
+    if _holds_tensors(data):
+        data = _plain(data)
+    try:
+        array = np.array(data)
+    except ValueError:
+        raise ValueError(f"{_ragged(data)}") from None
+    if array.dtype.kind == "O" or array.dtype.kind in "USV":
+        raise TypeError(f"tensor(): expected numbers or nested sequences of numbers, got {type(data).__name__}: {_short(data)}")
+    if array.dtype.kind == "u" and not _holds_numpy(data):
+        raise RuntimeError("Overflow when unpacking long long")
+    if array.dtype == np.float64 and not _holds_numpy(data):
+        return array.astype(dtypes.default_float())
+    if array.dtype == np.complex128 and not _holds_numpy(data):
+        return array.astype(dtypes.default_complex())
+    return array
+
+
+def _short(data: Any) -> str:
+    text = repr(data)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _first(data: Any) -> Any:
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
+
+
+def _holds_numpy(data: Any) -> bool:
+    return isinstance(_first(data), (np.ndarray, np.generic))
+
+
+def _holds_tensors(data: Any) -> bool:
+    if isinstance(data, (list, tuple)):
+        return any(_holds_tensors(d) for d in data) if data and isinstance(data[0], (list, tuple)) else any(
+            isinstance(d, DifferentiableArray) for d in data
+        )
+    return False
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, DifferentiableArray):
+        return data.array.tolist() if data.array.dtype.kind != "f" else data.array
+    return [_plain(d) for d in data] if isinstance(data, (list, tuple)) else data
+
+
+def _ragged(data: Any) -> str:
+    lengths = sorted({len(d) for d in data if isinstance(d, (list, tuple))}) if isinstance(data, (list, tuple)) else []
+    return f"tensor(): nested sequences must all have one length, but there are lengths {lengths} in {_short(data)}"
+
+
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """A new tensor with a copy of `data`: a number, nested sequences, a NumPy array or a tensor.
+
+    Python floats become the default floating type (float32), integers int64; NumPy's types are kept.
+
+    Raises:
+        ValueError: the sequences are ragged.
+        TypeError: something in them is no number.
+
+    >>> tensor([[1, 2], [3, 4]]), tensor([1.5, 2])
+    (tensor([[1, 2],
+            [3, 4]]), tensor([1.5000, 2.0000]))
+    """
+    array = _from_data(data)
+    if dtype is not None:
+        array = array.astype(dtypes.to_numpy(dtype), copy=False)
+    dtypes.of(array.dtype)
+    return finish(array, device, requires_grad)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """`data` as a tensor, without a copy where possible: a tensor of that type is returned as it is, a NumPy array is shared.
+
+    >>> import numpy as np
+    >>> as_tensor(np.ones(2))
+    tensor([1., 1.], dtype=torch.float64)
+    """
+    if isinstance(data, Tensor):
+        return data.to(dtype=dtype, device=device)
+    if isinstance(data, np.ndarray):
+        return from_numpy(data).to(dtype=dtype, device=device)
+    return tensor(data, dtype=dtype, device=device)
+
+
+def from_numpy(ndarray: Any) -> Tensor:
+    """A tensor that shares the memory of a NumPy array.
+
+    >>> import numpy as np
+    >>> a = np.zeros(2); t = from_numpy(a); a[0] = 7; t
+    tensor([7., 0.], dtype=torch.float64)
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    dtypes.of(ndarray.dtype)
+    return finish(ndarray)
+
+
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A 0-d tensor, of the default floating type unless told otherwise.
+
+    >>> scalar_tensor(3)
+    tensor(3.)
+    """
+    return finish(np.asarray(s, _float_type(dtype)), device, requires_grad)
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether `obj` is a tensor.
+
+    >>> is_tensor(tensor(1)), is_tensor(1)
+    (True, False)
+    """
+    return isinstance(obj, Tensor)
+
+
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_layout: Any) -> Tensor:
+    """A tensor of that shape with whatever was in memory.
+
+    >>> empty(2, 3).shape
+    torch.Size([2, 3])
+    """
+    return finish(np.empty(sizes_of(size), _float_type(dtype)), device, requires_grad)
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_layout: Any) -> Tensor:
+    """A tensor of zeros.
+
+    >>> zeros(2)
+    tensor([0., 0.])
+    """
+    return finish(np.zeros(sizes_of(size), _float_type(dtype)), device, requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_layout: Any) -> Tensor:
+    """A tensor of ones.
+
+    >>> ones(2)
+    tensor([1., 1.])
+    """
+    return finish(np.ones(sizes_of(size), _float_type(dtype)), device, requires_grad)
+
+
+def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor filled with one value; its type is that of the value unless given.
+
+    >>> full((2,), 7), full((2,), 0.5)
+    (tensor([7, 7]), tensor([0.5000, 0.5000]))
+    """
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    numpy = dtypes.scalar_dtype(value) if dtype is None else dtypes.to_numpy(dtype)
+    return finish(np.full(sizes_of((size,)), value, numpy), device, requires_grad)
+
+
+def _like(input: Tensor, dtype: Any) -> np.dtype[Any]:
+    return input.array.dtype if dtype is None else dtypes.to_numpy(dtype)
+
+
+def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_layout: Any) -> Tensor:
+    """`empty` with the shape and type of another tensor.
+
+    >>> empty_like(ones(2, 3)).shape
+    torch.Size([2, 3])
+    """
+    return finish(np.empty_like(input.array, dtype=_like(input, dtype)), device, requires_grad)
+
+
+def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_layout: Any) -> Tensor:
+    """`zeros` with the shape and type of another tensor.
+
+    >>> zeros_like(tensor([1, 2]))
+    tensor([0, 0])
+    """
+    return finish(np.zeros_like(input.array, dtype=_like(input, dtype)), device, requires_grad)
+
+
+def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_layout: Any) -> Tensor:
+    """`ones` with the shape and type of another tensor.
+
+    >>> ones_like(tensor([1, 2]))
+    tensor([1, 1])
+    """
+    return finish(np.ones_like(input.array, dtype=_like(input, dtype)), device, requires_grad)
+
+
+def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """`full` with the shape and type of another tensor.
+
+    >>> full_like(ones(2), 3)
+    tensor([3., 3.])
+    """
+    return finish(np.full_like(input.array, fill_value, dtype=_like(input, dtype)), device, requires_grad)
+
+
+def arange(*args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Numbers from start (0) up to, not including, end, in steps (1): `arange(end)`, `arange(start, end, step)`.
+
+    Integers give int64; a float among the arguments gives the default floating type.
+
+    Raises:
+        RuntimeError: the step is 0 or leads away from the end.
+
+    >>> arange(3), arange(1, 2, 0.5)
+    (tensor([0, 1, 2]), tensor([1.0000, 1.5000]))
+    """
+    numbers = [a.item() if isinstance(a, (Tensor, np.generic)) else a for a in args]
+    if not 1 <= len(numbers) <= 3:
+        raise TypeError(f"arange() takes from 1 to 3 numbers, got {len(numbers)}")
+    start, end, step = (0, numbers[0], 1) if len(numbers) == 1 else (*numbers, 1)[:3]
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    integral = all(isinstance(n, int) for n in numbers)
+    numpy = (np.dtype(np.int64) if integral else dtypes.default_float()) if dtype is None else dtypes.to_numpy(dtype)
+    count = math.ceil((end - start) / step)
+    values = start + step * np.arange(count, dtype=np.int64 if integral else np.float64)
+    return finish(values.astype(numpy, copy=False), device, requires_grad)
+
+
+def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """`steps` numbers from start to end, both included.
+
+    >>> linspace(0, 1, 5)
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    return finish(np.linspace(float(start), float(end), steps).astype(_float_type(dtype)), device, requires_grad)
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A matrix with ones on the diagonal and zeros elsewhere.
+
+    >>> eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    return finish(np.eye(n, m, dtype=_float_type(dtype)), device, requires_grad)

@@ -1,0 +1,416 @@
+"""Arithmetic and comparison of two operands, with broadcasting and type promotion: the table, then what users call.
+
+In the table, `g` is the gradient of the result, `x` and `y` the operands. The two operands may be tensors, NumPy
+arrays or numbers; at least one must be a tensor.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mytorch.autograd.array import DifferentiableArray
+from mytorch.autograd.primitive import Primitive, apply, apply2, convert, operand, wrong_argument
+from mytorch.backend.dtypes import common_dtype
+
+if TYPE_CHECKING:
+    from mytorch.tensor import Tensor
+
+_add = Primitive("add", "add", [lambda xp, g, _out, _x, _y: g, lambda xp, g, _out, _x, _y: g])
+_sub = Primitive("sub", "subtract", [lambda xp, g, _out, _x, _y: g, lambda xp, g, _out, _x, _y: -g])
+_rsub = Primitive(
+    "rsub",
+    lambda xp, x, y: xp.subtract(y, x),
+    [lambda xp, g, _out, _x, _y: -g, lambda xp, g, _out, _x, _y: g],
+)
+_mul = Primitive("mul", "multiply", [lambda xp, g, _out, _x, y: g * y, lambda xp, g, _out, x, _y: g * x])
+_div = Primitive(
+    "div",
+    "divide",
+    [lambda xp, g, _out, _x, y: g / y, lambda xp, g, out, _x, y: -g * out / y],
+    to_float=True,
+)
+_pow = Primitive(
+    "pow",
+    "power",
+    [
+        lambda xp, g, _out, x, y: _pow_base_vjp(xp, g, x, y),
+        lambda xp, g, out, x, _y: g * xp.where(out == 0, 0, out * xp.log(xp.where(x == 0, 1, x))),
+    ],
+)
+_maximum = Primitive(
+    "maximum",
+    "maximum",
+    [lambda xp, g, _out, x, y: _share(xp, g, x < y, x == y), lambda xp, g, _out, x, y: _share(xp, g, y < x, x == y)],
+)
+_minimum = Primitive(
+    "minimum",
+    "minimum",
+    [lambda xp, g, _out, x, y: _share(xp, g, x > y, x == y), lambda xp, g, _out, x, y: _share(xp, g, y > x, x == y)],
+)
+_atan2 = Primitive(
+    "atan2",
+    "arctan2",
+    [lambda xp, g, _out, x, y: g * (y / (x * x + y * y)), lambda xp, g, _out, x, y: -g * (x / (x * x + y * y))],
+    to_float=True,
+)
+_remainder = Primitive(
+    "remainder",
+    "remainder",
+    [lambda xp, g, _out, _x, _y: g, lambda xp, g, _out, x, y: -g * xp.floor(x / y)],
+)
+_fmod = Primitive(
+    "fmod", "fmod", [lambda xp, g, _out, _x, _y: g, lambda xp, g, _out, x, y: -g * xp.trunc(x / y)]
+)
+_floor_divide = Primitive("floor_divide", "floor_divide")
+
+_eq = Primitive("eq", "equal")
+_ne = Primitive("ne", "not_equal")
+_lt = Primitive("lt", "less")
+_le = Primitive("le", "less_equal")
+_gt = Primitive("gt", "greater")
+_ge = Primitive("ge", "greater_equal")
+_logical_and = Primitive("logical_and", "logical_and")
+_logical_or = Primitive("logical_or", "logical_or")
+_logical_xor = Primitive("logical_xor", "logical_xor")
+_bitwise_and = Primitive("bitwise_and", "bitwise_and")
+_bitwise_or = Primitive("bitwise_or", "bitwise_or")
+_bitwise_xor = Primitive("bitwise_xor", "bitwise_xor")
+
+_where = Primitive(
+    "where",
+    lambda xp, condition, x, y: xp.where(condition, x, y),
+    [
+        None,
+        lambda xp, g, _out, condition, _x, _y: xp.where(condition, g, 0),
+        lambda xp, g, _out, condition, _x, _y: xp.where(condition, 0, g),
+    ],
+)
+
+
+def _share(xp: Any, g: Any, loses: Any, ties: Any) -> Any:
+    """The gradient for an operand that loses (nothing), ties (half of it, PyTorch's rule) or wins (all of it)."""
+    return xp.where(loses, 0, xp.where(ties, 0.5 * g, g))
+
+
+def _pow_base_vjp(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    """y * x^(y-1), which must be 0 (not NaN) where y is 0."""
+    if isinstance(y, (int, float)):
+        return g * 0 if y == 0 else 2 * g * x if y == 2 else g * (y * x ** (y - 1))
+    return g * xp.where(y == 0, 0, y * x ** xp.where(y == 0, 1, y - 1))
+
+
+def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """input + alpha * other.
+
+    >>> import mytorch
+    >>> mytorch.add(mytorch.tensor([1.0, 2.0]), 10, alpha=2)
+    tensor([21., 22.])
+    """
+    return apply2(_add, input, other if alpha == 1 else other * alpha)
+
+
+def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """input - alpha * other.
+
+    Raises:
+        RuntimeError: both are boolean, for which no subtraction is defined.
+
+    >>> import mytorch
+    >>> mytorch.sub(mytorch.tensor([1.0, 2.0]), 1)
+    tensor([0., 1.])
+    """
+    if type(other) is bool or (input.array.dtype.kind == "b" and getattr(other, "dtype", None) == input.dtype):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
+            "use the `~` or `logical_not()` operator instead."
+        )
+    return apply2(_sub, input, other if alpha == 1 else other * alpha)
+
+
+def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """other - alpha * input.
+
+    >>> import mytorch
+    >>> mytorch.rsub(mytorch.tensor([1.0, 2.0]), 1)
+    tensor([ 0., -1.])
+    """
+    return apply2(_rsub, input if alpha == 1 else input * alpha, other)
+
+
+def mul(input: Tensor, other: Any) -> Tensor:
+    """input * other, element by element.
+
+    >>> import mytorch
+    >>> mytorch.mul(mytorch.tensor([1.0, 2.0]), mytorch.tensor([[10.0], [100.0]]))
+    tensor([[ 10.,  20.],
+            [100., 200.]])
+    """
+    return apply2(_mul, input, other)
+
+
+def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """input / other, element by element; integers give floats.
+
+    Args:
+        rounding_mode: None, "trunc" (towards zero, as in C) or "floor" (as Python's //); with these, integers stay
+            integers.
+
+    >>> import mytorch
+    >>> mytorch.div(mytorch.tensor([7, -7]), 2), mytorch.div(mytorch.tensor([7, -7]), 2, rounding_mode="trunc")
+    (tensor([ 3.5000, -3.5000]), tensor([ 3, -3]))
+    """
+    if rounding_mode is None:
+        return apply2(_div, input, other)
+    if rounding_mode == "floor":
+        return floor_divide(input, other)
+    if rounding_mode != "trunc":
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
+    common = common_dtype(input.array, getattr(other, "array", other))
+    if common.kind in "iu":
+        x, y = convert(input, common), convert(operand("div", other), common)
+        return (x - apply2(_fmod, x, y)).floor_divide(y)
+    return apply2(_div, input, other).trunc()
+
+
+def floor_divide(input: Tensor, other: Any) -> Tensor:
+    """The quotient rounded down, as Python's //.
+
+    Raises:
+        RuntimeError: an integer is divided by zero.
+
+    >>> import mytorch
+    >>> mytorch.floor_divide(mytorch.tensor([7, -7]), 2)
+    tensor([ 3, -4])
+    """
+    _refuse_integer_zero(input, other)
+    return apply2(_floor_divide, input, other)
+
+
+def remainder(input: Tensor, other: Any) -> Tensor:
+    """What is left after `floor_divide`: it has the divisor's sign, as Python's %.
+
+    Raises:
+        RuntimeError: an integer is divided by zero.
+
+    >>> import mytorch
+    >>> mytorch.remainder(mytorch.tensor([-3.0, 3.0]), 2)
+    tensor([1., 1.])
+    """
+    _refuse_integer_zero(input, other)
+    return apply2(_remainder, input, other)
+
+
+def fmod(input: Tensor, other: Any) -> Tensor:
+    """The remainder with the dividend's sign, as C's fmod.
+
+    Raises:
+        RuntimeError: an integer is divided by zero.
+
+    >>> import mytorch
+    >>> mytorch.fmod(mytorch.tensor([-3.0, 3.0]), 2)
+    tensor([-1.,  1.])
+    """
+    _refuse_integer_zero(input, other)
+    return apply2(_fmod, input, other)
+
+
+def _refuse_integer_zero(input: Any, other: Any) -> None:
+    raw = getattr(other, "array", other)
+    if common_dtype(getattr(input, "array", input), raw).kind in "iu" and (
+        not raw if isinstance(raw, (int, float)) else not raw.all()
+    ):
+        raise RuntimeError("ZeroDivisionError")
+
+
+def pow(input: Any, exponent: Any) -> Tensor:
+    """input to the power of exponent; either may be a number.
+
+    Raises:
+        RuntimeError: an integer tensor and a negative integer exponent.
+
+    >>> import mytorch
+    >>> mytorch.pow(mytorch.tensor([1.0, 2.0]), 3), mytorch.pow(2, mytorch.tensor([1.0, 2.0]))
+    (tensor([1., 8.]), tensor([2., 4.]))
+    """
+    if isinstance(exponent, int) and exponent < 0 and getattr(input, "array", None) is not None and input.array.dtype.kind in "iu":
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    return apply2(_pow, input, exponent)
+
+
+def maximum(input: Tensor, other: Tensor) -> Tensor:
+    """The larger of two elements; NaN if either is. Equal ones share the gradient.
+
+    >>> import mytorch
+    >>> mytorch.maximum(mytorch.tensor([1.0, 4.0]), mytorch.tensor([3.0, 2.0]))
+    tensor([3., 4.])
+    """
+    _both_tensors("maximum", input, other)
+    return apply2(_maximum, input, other)
+
+
+def minimum(input: Tensor, other: Tensor) -> Tensor:
+    """The smaller of two elements; NaN if either is. Equal ones share the gradient.
+
+    >>> import mytorch
+    >>> mytorch.minimum(mytorch.tensor([1.0, 4.0]), mytorch.tensor([3.0, 2.0]))
+    tensor([1., 2.])
+    """
+    _both_tensors("minimum", input, other)
+    return apply2(_minimum, input, other)
+
+
+def atan2(input: Tensor, other: Tensor) -> Tensor:
+    """The angle of the point (other, input), in radians from -pi to pi.
+
+    >>> import mytorch
+    >>> mytorch.atan2(mytorch.tensor([1.0]), mytorch.tensor([1.0]))
+    tensor([0.7854])
+    """
+    _both_tensors("atan2", input, other)
+    return apply2(_atan2, input, other)
+
+
+def _both_tensors(name: str, *values: Any) -> None:
+    for value in values:
+        if not isinstance(value, DifferentiableArray):
+            raise wrong_argument(name, value)
+
+
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """input where condition is true, else other; with the condition alone, the indices where it is true.
+
+    >>> import mytorch
+    >>> x = mytorch.tensor([-1.0, 2.0])
+    >>> mytorch.where(x > 0, x, 0.0)
+    tensor([0., 2.])
+    """
+    _both_tensors("where", condition)
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    if condition.array.dtype.kind != "b":
+        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}")
+    x, y = operand("where", input), operand("where", other)
+    common = common_dtype(getattr(x, "array", x), getattr(y, "array", y))
+    return apply(_where, condition, convert(x, common), convert(y, common))  # type: ignore[no-any-return]
+
+
+def eq(input: Tensor, other: Any) -> Tensor:
+    """True where input is equal to other.
+
+    >>> import mytorch
+    >>> mytorch.eq(mytorch.tensor([1, 2, 3]), 2)
+    @@eq@@
+    """
+    return apply2(_eq, input, other)
+
+
+def ne(input: Tensor, other: Any) -> Tensor:
+    """True where input is different from other.
+
+    >>> import mytorch
+    >>> mytorch.ne(mytorch.tensor([1, 2, 3]), 2)
+    @@ne@@
+    """
+    return apply2(_ne, input, other)
+
+
+def lt(input: Tensor, other: Any) -> Tensor:
+    """True where input is less than other.
+
+    >>> import mytorch
+    >>> mytorch.lt(mytorch.tensor([1, 2, 3]), 2)
+    @@lt@@
+    """
+    return apply2(_lt, input, other)
+
+
+def le(input: Tensor, other: Any) -> Tensor:
+    """True where input is less than or equal to other.
+
+    >>> import mytorch
+    >>> mytorch.le(mytorch.tensor([1, 2, 3]), 2)
+    @@le@@
+    """
+    return apply2(_le, input, other)
+
+
+def gt(input: Tensor, other: Any) -> Tensor:
+    """True where input is greater than other.
+
+    >>> import mytorch
+    >>> mytorch.gt(mytorch.tensor([1, 2, 3]), 2)
+    @@gt@@
+    """
+    return apply2(_gt, input, other)
+
+
+def ge(input: Tensor, other: Any) -> Tensor:
+    """True where input is greater than or equal to other.
+
+    >>> import mytorch
+    >>> mytorch.ge(mytorch.tensor([1, 2, 3]), 2)
+    @@ge@@
+    """
+    return apply2(_ge, input, other)
+
+
+def logical_and(input: Tensor, other: Tensor) -> Tensor:
+    """True where both operands are nonzero.
+
+    >>> import mytorch
+    >>> mytorch.logical_and(mytorch.tensor([True, True, False]), mytorch.tensor([True, False, False]))
+    @@logical_and@@
+    """
+    return apply2(_logical_and, input, other)
+
+
+def logical_or(input: Tensor, other: Tensor) -> Tensor:
+    """True where an operand is nonzero.
+
+    >>> import mytorch
+    >>> mytorch.logical_or(mytorch.tensor([True, True, False]), mytorch.tensor([True, False, False]))
+    @@logical_or@@
+    """
+    return apply2(_logical_or, input, other)
+
+
+def logical_xor(input: Tensor, other: Tensor) -> Tensor:
+    """True where exactly one operand is nonzero.
+
+    >>> import mytorch
+    >>> mytorch.logical_xor(mytorch.tensor([True, True, False]), mytorch.tensor([True, False, False]))
+    @@logical_xor@@
+    """
+    return apply2(_logical_xor, input, other)
+
+
+def bitwise_and(input: Tensor, other: Any) -> Tensor:
+    """The bits that are set in both operands (integers or booleans).
+
+    >>> import mytorch
+    >>> mytorch.bitwise_and(mytorch.tensor([6, 5]), 3)
+    @@bitwise_and@@
+    """
+    return apply2(_bitwise_and, input, other)
+
+
+def bitwise_or(input: Tensor, other: Any) -> Tensor:
+    """The bits that are set in at least one operand (integers or booleans).
+
+    >>> import mytorch
+    >>> mytorch.bitwise_or(mytorch.tensor([6, 5]), 3)
+    @@bitwise_or@@
+    """
+    return apply2(_bitwise_or, input, other)
+
+
+def bitwise_xor(input: Tensor, other: Any) -> Tensor:
+    """The bits that are set in exactly one operand (integers or booleans).
+
+    >>> import mytorch
+    >>> mytorch.bitwise_xor(mytorch.tensor([6, 5]), 3)
+    @@bitwise_xor@@
+    """
+    return apply2(_bitwise_xor, input, other)

@@ -1,0 +1,485 @@
+"""Functions of one number, applied to every element: the table of their derivatives, then what users call.
+
+In the table, `g` is the gradient of the result, `out` the result and `x` the input (an underscore before a name says
+that the derivative does not use it). The formulas hold for real numbers.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mytorch.autograd.primitive import Primitive, apply1
+
+if TYPE_CHECKING:
+    from mytorch.tensor import Tensor
+
+_TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
+_LN_2, _LN_10 = math.log(2), math.log(10)
+
+_real = functools.partial(Primitive, to_float=True)
+
+# Real functions: an integer tensor is first converted to the default floating type.
+_exp = _real("exp", "exp", [lambda xp, g, out, _x: g * out])
+_expm1 = _real("expm1", "expm1", [lambda xp, g, out, _x: g * (out + 1)])
+_exp2 = _real("exp2", "exp2", [lambda xp, g, out, _x: g * out * _LN_2])
+_log = _real("log", "log", [lambda xp, g, _out, x: g / x])
+_log1p = _real("log1p", "log1p", [lambda xp, g, _out, x: g / (x + 1)])
+_log2 = _real("log2", "log2", [lambda xp, g, _out, x: g / (x * _LN_2)])
+_log10 = _real("log10", "log10", [lambda xp, g, _out, x: g / (x * _LN_10)])
+_sqrt = _real("sqrt", "sqrt", [lambda xp, g, out, _x: g / (2 * out)])
+_rsqrt = _real("rsqrt", lambda xp, x: 1 / xp.sqrt(x), [lambda xp, g, out, _x: -0.5 * g * out**3])
+_reciprocal = _real("reciprocal", lambda xp, x: 1 / x, [lambda xp, g, out, _x: -g * (out * out)])
+_sin = _real("sin", "sin", [lambda xp, g, _out, x: g * xp.cos(x)])
+_cos = _real("cos", "cos", [lambda xp, g, _out, x: -g * xp.sin(x)])
+_tan = _real("tan", "tan", [lambda xp, g, out, _x: g * (1 + out * out)])
+_asin = _real("asin", "arcsin", [lambda xp, g, _out, x: g * xp.rsqrt(1 - x * x)])
+_acos = _real("acos", "arccos", [lambda xp, g, _out, x: -g * xp.rsqrt(1 - x * x)])
+_atan = _real("atan", "arctan", [lambda xp, g, _out, x: g / (x * x + 1)])
+_sinh = _real("sinh", "sinh", [lambda xp, g, _out, x: g * xp.cosh(x)])
+_cosh = _real("cosh", "cosh", [lambda xp, g, _out, x: g * xp.sinh(x)])
+_tanh = _real("tanh", "tanh", [lambda xp, g, out, _x: g * (1 - out * out)])
+_asinh = _real("asinh", "arcsinh", [lambda xp, g, _out, x: g * xp.rsqrt(x * x + 1)])
+_acosh = _real("acosh", "arccosh", [lambda xp, g, _out, x: g * xp.rsqrt(x * x - 1)])
+_atanh = _real("atanh", "arctanh", [lambda xp, g, _out, x: g / (1 - x * x)])
+_erf = _real("erf", lambda xp, x: _erf_forward(xp, x), [lambda xp, g, _out, x: g * _TWO_BY_ROOT_PI * xp.exp(-x * x)])
+_sigmoid = _real("sigmoid", lambda xp, x: _sigmoid_forward(xp, x), [lambda xp, g, out, _x: g * ((1 - out) * out)])
+
+# Functions that keep the input's type.
+_neg = Primitive("neg", "negative", [lambda xp, g, _out, _x: -g])
+_abs = Primitive("abs", "absolute", [lambda xp, g, _out, x: g * xp.sign(x)])
+_square = Primitive("square", "square", [lambda xp, g, _out, x: g * (2 * x)])
+_relu = Primitive("relu", lambda xp, x: xp.maximum(x, 0), [lambda xp, g, out, _x: g * (out > 0)])
+_sign = Primitive("sign", "sign", [lambda xp, g, _out, _x: g * 0])
+_floor = Primitive("floor", "floor", [lambda xp, g, _out, _x: g * 0])
+_ceil = Primitive("ceil", "ceil", [lambda xp, g, _out, _x: g * 0])
+_trunc = Primitive("trunc", "trunc", [lambda xp, g, _out, _x: g * 0])
+_round = Primitive("round", "rint", [lambda xp, g, _out, _x: g * 0])
+
+# Questions and logic: bool results, no derivative.
+_isnan = Primitive("isnan", "isnan")
+_isinf = Primitive("isinf", "isinf")
+_isfinite = Primitive("isfinite", "isfinite")
+_logical_not = Primitive("logical_not", "logical_not")
+_bitwise_not = Primitive("bitwise_not", "invert")
+
+# The same values in another element type. The gradient returns to the first type.
+_to_copy = Primitive(
+    "to_copy",
+    lambda xp, x, dtype, back: x.astype(dtype),
+    [lambda xp, g, _out, _x, dtype, back: xp.to_copy(g, back, dtype)],
+)
+
+
+def _sigmoid_forward(xp: Any, x: Any) -> Any:
+    """1 / (1 + e^-x), in one buffer. For large negative x, e^-x overflows to infinity and the result is 0, as it must be."""
+    out = xp.negative(x)
+    out = xp.exp(out, out=out) if out.ndim else xp.exp(out)
+    out += 1
+    return 1 / out
+
+
+def _erf_forward(xp: Any, x: Any) -> Any:
+    """The error function through the standard library: NumPy has none."""
+    return xp.asarray(_erf_ufunc(x), dtype=x.dtype)
+
+
+_erf_ufunc = np.frompyfunc(math.erf, 1, 1)
+
+
+def exp(input: Tensor) -> Tensor:
+    """e^x of each element.
+
+    >>> import mytorch
+    >>> mytorch.exp(mytorch.tensor([0., 1.]))
+    @@exp@@
+    """
+    return apply1(_exp, input)
+
+
+def expm1(input: Tensor) -> Tensor:
+    """e^x - 1 of each element, exact also near 0.
+
+    >>> import mytorch
+    >>> mytorch.expm1(mytorch.tensor([0., 1.]))
+    @@expm1@@
+    """
+    return apply1(_expm1, input)
+
+
+def exp2(input: Tensor) -> Tensor:
+    """2^x of each element.
+
+    >>> import mytorch
+    >>> mytorch.exp2(mytorch.tensor([0., 3.]))
+    @@exp2@@
+    """
+    return apply1(_exp2, input)
+
+
+def log(input: Tensor) -> Tensor:
+    """Natural logarithm of each element: -inf at 0, NaN below.
+
+    >>> import mytorch
+    >>> mytorch.log(mytorch.tensor([1., 10.]))
+    @@log@@
+    """
+    return apply1(_log, input)
+
+
+def log1p(input: Tensor) -> Tensor:
+    """log(1 + x) of each element, exact also near 0.
+
+    >>> import mytorch
+    >>> mytorch.log1p(mytorch.tensor([0., 1.]))
+    @@log1p@@
+    """
+    return apply1(_log1p, input)
+
+
+def log2(input: Tensor) -> Tensor:
+    """Logarithm to base 2 of each element.
+
+    >>> import mytorch
+    >>> mytorch.log2(mytorch.tensor([1., 8.]))
+    @@log2@@
+    """
+    return apply1(_log2, input)
+
+
+def log10(input: Tensor) -> Tensor:
+    """Logarithm to base 10 of each element.
+
+    >>> import mytorch
+    >>> mytorch.log10(mytorch.tensor([1., 100.]))
+    @@log10@@
+    """
+    return apply1(_log10, input)
+
+
+def sqrt(input: Tensor) -> Tensor:
+    """Square root of each element; NaN below 0.
+
+    >>> import mytorch
+    >>> mytorch.sqrt(mytorch.tensor([4., 9.]))
+    @@sqrt@@
+    """
+    return apply1(_sqrt, input)
+
+
+def rsqrt(input: Tensor) -> Tensor:
+    """1 / sqrt(x) of each element.
+
+    >>> import mytorch
+    >>> mytorch.rsqrt(mytorch.tensor([4., 16.]))
+    @@rsqrt@@
+    """
+    return apply1(_rsqrt, input)
+
+
+def reciprocal(input: Tensor) -> Tensor:
+    """1 / x of each element.
+
+    >>> import mytorch
+    >>> mytorch.reciprocal(mytorch.tensor([4., -2.]))
+    @@reciprocal@@
+    """
+    return apply1(_reciprocal, input)
+
+
+def square(input: Tensor) -> Tensor:
+    """x^2 of each element.
+
+    >>> import mytorch
+    >>> mytorch.square(mytorch.tensor([3., -2.]))
+    @@square@@
+    """
+    return apply1(_square, input)
+
+
+def sin(input: Tensor) -> Tensor:
+    """Sine of each element (radians).
+
+    >>> import mytorch
+    >>> mytorch.sin(mytorch.tensor([0., 1.]))
+    @@sin@@
+    """
+    return apply1(_sin, input)
+
+
+def cos(input: Tensor) -> Tensor:
+    """Cosine of each element (radians).
+
+    >>> import mytorch
+    >>> mytorch.cos(mytorch.tensor([0., 1.]))
+    @@cos@@
+    """
+    return apply1(_cos, input)
+
+
+def tan(input: Tensor) -> Tensor:
+    """Tangent of each element (radians).
+
+    >>> import mytorch
+    >>> mytorch.tan(mytorch.tensor([0., 1.]))
+    @@tan@@
+    """
+    return apply1(_tan, input)
+
+
+def asin(input: Tensor) -> Tensor:
+    """Inverse sine of each element, in radians.
+
+    >>> import mytorch
+    >>> mytorch.asin(mytorch.tensor([0., 1.]))
+    @@asin@@
+    """
+    return apply1(_asin, input)
+
+
+def acos(input: Tensor) -> Tensor:
+    """Inverse cosine of each element, in radians.
+
+    >>> import mytorch
+    >>> mytorch.acos(mytorch.tensor([1., 0.]))
+    @@acos@@
+    """
+    return apply1(_acos, input)
+
+
+def atan(input: Tensor) -> Tensor:
+    """Inverse tangent of each element, in radians.
+
+    >>> import mytorch
+    >>> mytorch.atan(mytorch.tensor([0., 1.]))
+    @@atan@@
+    """
+    return apply1(_atan, input)
+
+
+def sinh(input: Tensor) -> Tensor:
+    """Hyperbolic sine of each element.
+
+    >>> import mytorch
+    >>> mytorch.sinh(mytorch.tensor([0., 1.]))
+    @@sinh@@
+    """
+    return apply1(_sinh, input)
+
+
+def cosh(input: Tensor) -> Tensor:
+    """Hyperbolic cosine of each element.
+
+    >>> import mytorch
+    >>> mytorch.cosh(mytorch.tensor([0., 1.]))
+    @@cosh@@
+    """
+    return apply1(_cosh, input)
+
+
+def tanh(input: Tensor) -> Tensor:
+    """Hyperbolic tangent of each element.
+
+    >>> import mytorch
+    >>> mytorch.tanh(mytorch.tensor([0., 1.]))
+    @@tanh@@
+    """
+    return apply1(_tanh, input)
+
+
+def asinh(input: Tensor) -> Tensor:
+    """Inverse hyperbolic sine of each element.
+
+    >>> import mytorch
+    >>> mytorch.asinh(mytorch.tensor([0., 1.]))
+    @@asinh@@
+    """
+    return apply1(_asinh, input)
+
+
+def acosh(input: Tensor) -> Tensor:
+    """Inverse hyperbolic cosine of each element; NaN below 1.
+
+    >>> import mytorch
+    >>> mytorch.acosh(mytorch.tensor([1., 2.]))
+    @@acosh@@
+    """
+    return apply1(_acosh, input)
+
+
+def atanh(input: Tensor) -> Tensor:
+    """Inverse hyperbolic tangent of each element.
+
+    >>> import mytorch
+    >>> mytorch.atanh(mytorch.tensor([0., 0.5]))
+    @@atanh@@
+    """
+    return apply1(_atanh, input)
+
+
+def erf(input: Tensor) -> Tensor:
+    """The error function 2/sqrt(pi) * integral from 0 to x of e^(-t^2) dt, of each element.
+
+    >>> import mytorch
+    >>> mytorch.erf(mytorch.tensor([0., 1.]))
+    @@erf@@
+    """
+    return apply1(_erf, input)
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """The logistic function 1 / (1 + e^-x) of each element.
+
+    >>> import mytorch
+    >>> mytorch.sigmoid(mytorch.tensor([0., 2.]))
+    @@sigmoid@@
+    """
+    return apply1(_sigmoid, input)
+
+
+def neg(input: Tensor) -> Tensor:
+    """-x of each element.
+
+    >>> import mytorch
+    >>> mytorch.neg(mytorch.tensor([1., -2.]))
+    @@neg@@
+    """
+    return apply1(_neg, input)
+
+
+def abs(input: Tensor) -> Tensor:
+    """Absolute value of each element. The gradient at 0 is 0.
+
+    >>> import mytorch
+    >>> mytorch.abs(mytorch.tensor([1., -2.]))
+    @@abs@@
+    """
+    return apply1(_abs, input)
+
+
+def relu(input: Tensor) -> Tensor:
+    """max(x, 0) of each element. The gradient at 0 is 0.
+
+    >>> import mytorch
+    >>> mytorch.relu(mytorch.tensor([1., -2.]))
+    @@relu@@
+    """
+    return apply1(_relu, input)
+
+
+def sign(input: Tensor) -> Tensor:
+    """-1, 0 or 1 by the sign of each element. The gradient is 0.
+
+    >>> import mytorch
+    >>> mytorch.sign(mytorch.tensor([3., 0., -2.]))
+    @@sign@@
+    """
+    return apply1(_sign, input)
+
+
+def floor(input: Tensor) -> Tensor:
+    """The largest integer not above each element. The gradient is 0.
+
+    >>> import mytorch
+    >>> mytorch.floor(mytorch.tensor([1.5, -1.5]))
+    @@floor@@
+    """
+    return apply1(_floor, input)
+
+
+def ceil(input: Tensor) -> Tensor:
+    """The smallest integer not below each element. The gradient is 0.
+
+    >>> import mytorch
+    >>> mytorch.ceil(mytorch.tensor([1.5, -1.5]))
+    @@ceil@@
+    """
+    return apply1(_ceil, input)
+
+
+def trunc(input: Tensor) -> Tensor:
+    """Each element without its fraction. The gradient is 0.
+
+    >>> import mytorch
+    >>> mytorch.trunc(mytorch.tensor([1.5, -1.5]))
+    @@trunc@@
+    """
+    return apply1(_trunc, input)
+
+
+def isnan(input: Tensor) -> Tensor:
+    """True where an element is NaN.
+
+    >>> import mytorch
+    >>> mytorch.isnan(mytorch.tensor([1., float('nan')]))
+    @@isnan@@
+    """
+    return apply1(_isnan, input)
+
+
+def isinf(input: Tensor) -> Tensor:
+    """True where an element is infinite.
+
+    >>> import mytorch
+    >>> mytorch.isinf(mytorch.tensor([1., float('inf')]))
+    @@isinf@@
+    """
+    return apply1(_isinf, input)
+
+
+def isfinite(input: Tensor) -> Tensor:
+    """True where an element is neither infinite nor NaN.
+
+    >>> import mytorch
+    >>> mytorch.isfinite(mytorch.tensor([1., float('inf')]))
+    @@isfinite@@
+    """
+    return apply1(_isfinite, input)
+
+
+def logical_not(input: Tensor) -> Tensor:
+    """True where an element is zero or False.
+
+    >>> import mytorch
+    >>> mytorch.logical_not(mytorch.tensor([1., 0.]))
+    @@logical_not@@
+    """
+    return apply1(_logical_not, input)
+
+
+def bitwise_not(input: Tensor) -> Tensor:
+    """Each integer with its bits inverted; each boolean negated.
+
+    >>> import mytorch
+    >>> mytorch.bitwise_not(mytorch.tensor([1, 0]))
+    @@bitwise_not@@
+    """
+    return apply1(_bitwise_not, input)
+
+
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """Each element rounded to `decimals` places, halves to even. The gradient is 0.
+
+    >>> import mytorch
+    >>> mytorch.round(mytorch.tensor([0.5, 1.5, 2.567])), mytorch.round(mytorch.tensor([2.567]), decimals=2)
+    (tensor([0., 2., 3.]), tensor([2.5700]))
+    """
+    if decimals == 0:
+        return apply1(_round, input)
+    scale = 10.0**decimals
+    return apply1(_round, input * scale) / scale
+
+
+def positive(input: Tensor) -> Tensor:
+    """The tensor itself.
+
+    >>> import mytorch
+    >>> mytorch.positive(mytorch.tensor([1.0]))
+    tensor([1.])
+    """
+    if input.array.dtype.kind == "b":
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input

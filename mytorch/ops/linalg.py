@@ -1,0 +1,215 @@
+"""Matrix products. `matmul` holds every combination of dimensions; `linear` is one fused node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mytorch.autograd.primitive import Primitive, apply
+
+if TYPE_CHECKING:
+    from mytorch.tensor import Tensor
+
+
+def _transposed(xp: Any, x: Any) -> Any:
+    return xp.swapaxes(x, -1, -2)
+
+
+_mm = Primitive(
+    "mm",
+    lambda xp, x, y: xp.matmul(x, y),
+    [lambda xp, g, _out, _x, y: xp.matmul(g, xp.t(y)), lambda xp, g, _out, x, _y: xp.matmul(xp.t(x), g)],
+)
+# For at least two dimensions each; leading dimensions broadcast (and the engine undoes it).
+_matmul = Primitive(
+    "matmul",
+    lambda xp, x, y: xp.matmul(x, y),
+    [
+        lambda xp, g, _out, _x, y: xp.matmul(g, _transposed(xp, y)),
+        lambda xp, g, _out, x, _y: xp.matmul(_transposed(xp, x), g),
+    ],
+    grad_name="BmmBackward0",
+)
+_mv = Primitive(
+    "mv",
+    lambda xp, x, y: xp.matmul(x, y),
+    [lambda xp, g, _out, _x, y: xp.outer(g, y), lambda xp, g, _out, x, _y: xp.mv(xp.t(x), g)],
+)
+_dot = Primitive(
+    "dot",
+    lambda xp, x, y: xp.matmul(x, y),
+    [lambda xp, g, _out, _x, y: g * y, lambda xp, g, _out, x, _y: g * x],
+)
+_outer = Primitive(
+    "outer",
+    lambda xp, x, y: xp.multiply(xp.reshape(x, (-1, 1)), y),
+    [lambda xp, g, _out, _x, y: xp.mv(g, y), lambda xp, g, _out, x, _y: xp.mv(xp.t(g), x)],
+)
+
+
+def _linear_forward(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
+    out = xp.matmul(x, weight.T)
+    if bias is not None:
+        out += bias
+    return out
+
+
+def _linear_joint(xp: Any, g: Any, _out: Any, x: Any, weight: Any, _bias: Any, *, needs: Any) -> tuple[Any, Any, Any]:
+    rows = xp.reshape(g, (-1, g.shape[-1]))
+    return (
+        xp.matmul(g, weight) if needs[0] else None,
+        xp.matmul(xp.t(rows), xp.reshape(x, (-1, x.shape[-1]))) if needs[1] else None,
+        xp.sum(rows, axis=(0,), keepdims=False) if needs[2] else None,
+    )
+
+
+_linear = Primitive("linear", _linear_forward, joint=_linear_joint, grad_name="AddmmBackward0")
+
+
+def _same_dtype(name: str, x: Any, y: Any) -> None:
+    if x.array.dtype != y.array.dtype:
+        raise RuntimeError(f"{name}(): expected both operands to have the same dtype, but got: {x.dtype} and {y.dtype}")
+
+
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """The matrix product, by the number of dimensions.
+
+    Two vectors give their dot product; a matrix and a vector the matrix-vector product; a vector is otherwise taken as
+    a row on the left and a column on the right; with more dimensions the leading ones broadcast as batches.
+
+    Raises:
+        RuntimeError: the shapes do not fit, an operand is 0-d, or the types differ.
+
+    >>> import mytorch
+    >>> mytorch.matmul(mytorch.ones(5, 2, 3), mytorch.ones(3, 4)).shape
+    torch.Size([5, 2, 4])
+    """
+    _same_dtype("matmul", input, other)
+    a, b = input.array, other.array
+    if not a.ndim or not b.ndim:
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
+    if a.ndim == 1:
+        return dot(input, other) if b.ndim == 1 else matmul(input.unsqueeze(0), other).squeeze(-2)
+    if b.ndim == 1:
+        return mv(input, other) if a.ndim == 2 else matmul(input, other.unsqueeze(1)).squeeze(-1)
+    if a.ndim == 2 and b.ndim == 2:
+        return mm(input, other)
+    if a.shape[-1] != b.shape[-2]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[-1]}] but got: [{b.shape[-2]}]. "
+            f"(shapes {list(a.shape)} and {list(b.shape)})"
+        )
+    try:
+        return apply(_matmul, input, other)  # type: ignore[no-any-return]
+    except ValueError:
+        raise RuntimeError(
+            f"The batch dimensions of {list(a.shape)} and {list(b.shape)} cannot be broadcast together"
+        ) from None
+
+
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The product of two matrices, (n, k) by (k, m).
+
+    >>> import mytorch
+    >>> mytorch.mm(mytorch.tensor([[1.0, 2.0]]), mytorch.tensor([[3.0], [4.0]]))
+    tensor([[11.]])
+    """
+    a, b = input.array, mat2.array
+    if a.ndim != 2 or b.ndim != 2:
+        raise RuntimeError(f"mm: both arguments must be 2-D, but got {a.ndim}-D and {b.ndim}-D")
+    if a.shape[1] != b.shape[0]:
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({a.shape[0]}x{a.shape[1]} and {b.shape[0]}x{b.shape[1]})"
+        )
+    _same_dtype("mm", input, mat2)
+    return apply(_mm, input, mat2)  # type: ignore[no-any-return]
+
+
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The products of two stacks of matrices, (b, n, k) by (b, k, m).
+
+    >>> import mytorch
+    >>> mytorch.bmm(mytorch.ones(2, 1, 3), mytorch.ones(2, 3, 1)).shape
+    torch.Size([2, 1, 1])
+    """
+    a, b = input.array, mat2.array
+    if a.ndim != 3 or b.ndim != 3:
+        raise RuntimeError(f"batch1 and batch2 must be 3D tensors, got {a.ndim}D and {b.ndim}D")
+    if a.shape[0] != b.shape[0] or a.shape[2] != b.shape[1]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, {a.shape[2]}] but got: "
+            f"[{b.shape[0]}, {b.shape[1]}]."
+        )
+    _same_dtype("bmm", input, mat2)
+    return apply(_matmul, input, mat2)  # type: ignore[no-any-return]
+
+
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """The product of a matrix (n, m) and a vector (m).
+
+    >>> import mytorch
+    >>> mytorch.mv(mytorch.tensor([[1.0, 2.0]]), mytorch.tensor([3.0, 4.0]))
+    tensor([11.])
+    """
+    a, b = input.array, vec.array
+    if a.ndim != 2 or b.ndim != 1:
+        raise RuntimeError(f"mv: expected a matrix and a vector, got {a.ndim}-D and {b.ndim}-D")
+    if a.shape[1] != b.shape[0]:
+        raise RuntimeError(f"size mismatch, got input ({a.shape[0]}), mat ({a.shape[0]}x{a.shape[1]}), vec ({b.shape[0]})")
+    _same_dtype("mv", input, vec)
+    return apply(_mv, input, vec)  # type: ignore[no-any-return]
+
+
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """The dot product of two vectors of one length.
+
+    >>> import mytorch
+    >>> mytorch.dot(mytorch.tensor([1.0, 2.0]), mytorch.tensor([3.0, 4.0]))
+    tensor(11.)
+    """
+    a, b = input.array, tensor.array
+    if a.ndim != 1 or b.ndim != 1:
+        raise RuntimeError(f"1D tensors expected, but got {a.ndim}D and {b.ndim}D tensors")
+    if a.shape != b.shape:
+        raise RuntimeError(
+            "inconsistent tensor size, expected tensor "
+            f"[{a.shape[0]}] and src [{b.shape[0]}] to have the same number of elements"
+        )
+    _same_dtype("dot", input, tensor)
+    return apply(_dot, input, tensor)  # type: ignore[no-any-return]
+
+
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """The outer product of two vectors: out[i][j] = input[i] * vec2[j].
+
+    >>> import mytorch
+    >>> mytorch.outer(mytorch.tensor([1.0, 2.0]), mytorch.tensor([3.0, 4.0]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
+    if input.array.ndim != 1 or vec2.array.ndim != 1:
+        raise RuntimeError(f"outer: Expected 1-D arguments, but got {input.array.ndim}-D and {vec2.array.ndim}-D")
+    if input.array.dtype != vec2.array.dtype:
+        return input.unsqueeze(1) * vec2
+    return apply(_outer, input, vec2)  # type: ignore[no-any-return]
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x W^T + b: input (..., in), weight (out, in), bias (out) or None; the result is (..., out).
+
+    Raises:
+        RuntimeError: the sizes do not fit, or the types differ.
+
+    >>> import mytorch
+    >>> mytorch.nn.functional.linear(mytorch.ones(1, 2), mytorch.tensor([[1.0, 2.0]]), mytorch.tensor([0.5]))
+    tensor([[3.5000]])
+    """
+    x, w = input.array, weight.array
+    if w.ndim == 1:
+        return matmul(input, weight) if bias is None else matmul(input, weight) + bias
+    if x.ndim == 0 or x.shape[-1] != w.shape[1]:
+        rows = x.size // x.shape[-1] if x.ndim and x.shape[-1] else 0
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{x.shape[-1] if x.ndim else 0} and {w.shape[1]}x{w.shape[0]})"
+        )
+    _same_dtype("linear", input, weight)
+    return apply(_linear, input, weight, bias)  # type: ignore[no-any-return]

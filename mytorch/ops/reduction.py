@@ -1,0 +1,407 @@
+"""Reductions: many elements to one, over all or some dimensions. The table, then what users call.
+
+In the table, options are in NumPy's spelling: `axis` is a tuple of dimensions counted from the front, or None for all.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mytorch.autograd.primitive import Primitive, apply, apply2, convert, namespace_of, wrap
+from mytorch.backend.dtypes import default_float, to_numpy
+from mytorch.ops.dims import normalize_dim, normalize_dims
+
+if TYPE_CHECKING:
+    from mytorch.tensor import Tensor
+
+Dims = int | Sequence[int] | None
+
+
+def _restore(xp: Any, g: Any, shape: tuple[int, ...], axis: tuple[int, ...] | None, keepdims: bool) -> Any:
+    """Give a reduced array its dimensions back, so that it broadcasts against the input of that shape."""
+    return g if keepdims or axis is None or not shape else xp.expand_dims(g, axis)
+
+
+def _count(shape: tuple[int, ...], axis: tuple[int, ...] | None) -> int:
+    """How many elements of the input go into one of the result."""
+    return math.prod(shape if axis is None else [shape[a] for a in axis])
+
+
+def _spread(xp: Any, g: Any, shape: tuple[int, ...], axis: tuple[int, ...] | None, keepdims: bool) -> Any:
+    return xp.expand(_restore(xp, g, shape, axis, keepdims), shape)
+
+
+_sum = Primitive(
+    "sum",
+    lambda xp, x, axis, keepdims: xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
+    [lambda xp, g, _out, x_shape, axis, keepdims: _spread(xp, g, x_shape, axis, keepdims)],
+)
+_mean = Primitive(
+    "mean",
+    lambda xp, x, axis, keepdims: xp.sum(x, axis=axis, keepdims=keepdims) / _count(x.shape, axis),
+    [lambda xp, g, _out, x_shape, axis, keepdims: _spread(xp, g / _count(x_shape, axis), x_shape, axis, keepdims)],
+)
+_var = Primitive(
+    "var",
+    lambda xp, x, axis, keepdims, correction: _var_forward(xp, x, axis, keepdims, correction),
+    [lambda xp, g, _out, x, axis, keepdims, correction: _var_vjp(xp, g, x, axis, keepdims, correction)],
+)
+_amax = Primitive(
+    "amax",
+    lambda xp, x, axis, keepdims: xp.max(x, axis=axis, keepdims=keepdims),
+    [lambda xp, g, out, x, axis, keepdims: _extremum_vjp(xp, g, out, x, axis, keepdims)],
+)
+_amin = Primitive(
+    "amin",
+    lambda xp, x, axis, keepdims: xp.min(x, axis=axis, keepdims=keepdims),
+    [lambda xp, g, out, x, axis, keepdims: _extremum_vjp(xp, g, out, x, axis, keepdims)],
+)
+_logsumexp = Primitive(
+    "logsumexp",
+    lambda xp, x, axis, keepdims: _logsumexp_forward(xp, x, axis, keepdims),
+    [
+        lambda xp, g, out, x, axis, keepdims: _restore(xp, g, x.shape, axis, keepdims)
+        * xp.exp(x - _restore(xp, out, x.shape, axis, keepdims))
+    ],
+)
+_prod = Primitive(
+    "prod",
+    lambda xp, x, axis, keepdims: xp.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
+    [lambda xp, g, _out, x, axis, keepdims: _restore(xp, g, x.shape, axis, keepdims) * _products_of_others(xp, x, axis)],
+)
+_any = Primitive("any", lambda xp, x, axis, keepdims: xp.any(x, axis=axis, keepdims=keepdims))
+_all = Primitive("all", lambda xp, x, axis, keepdims: xp.all(x, axis=axis, keepdims=keepdims))
+_argmax = Primitive("argmax", lambda xp, x, axis, keepdims: xp.argmax(x, axis=axis, keepdims=keepdims))
+_argmin = Primitive("argmin", lambda xp, x, axis, keepdims: xp.argmin(x, axis=axis, keepdims=keepdims))
+
+
+def _var_forward(xp: Any, x: Any, axis: Any, keepdims: bool, correction: float) -> Any:
+    count = _count(x.shape, axis)
+    deviation = x - xp.sum(x, axis=axis, keepdims=True) / count if count else x
+    free = builtins.max(count - correction, 0)
+    total = xp.sum(deviation * deviation, axis=axis, keepdims=keepdims)
+    return total / free if free else total * float("nan") if count else total + float("nan")
+
+
+def _var_vjp(xp: Any, g: Any, x: Any, axis: Any, keepdims: bool, correction: float) -> Any:
+    count = _count(x.shape, axis)
+    free = builtins.max(count - correction, 0)
+    deviation = x - xp.sum(x, axis=axis, keepdims=True) / builtins.max(count, 1)
+    return _restore(xp, g, x.shape, axis, keepdims) * deviation * (2 / free if free else float("nan"))
+
+
+def _extremum_vjp(xp: Any, g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """Elements that equal the extremum share its gradient evenly."""
+    chosen = xp.where(x == _restore(xp, out, x.shape, axis, keepdims), xp.ones_like(x), 0)
+    return chosen / xp.sum(chosen, axis=axis, keepdims=True) * _restore(xp, g, x.shape, axis, keepdims)
+
+
+def _logsumexp_forward(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """log(sum(e^x)), with the largest element taken out first so that nothing overflows."""
+    if not x.size and not _count(x.shape, axis):
+        return xp.log(xp.sum(x, axis=axis, keepdims=keepdims))
+    top = xp.max(x, axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, 0)
+    out = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
+    return out if keepdims else xp.squeeze(out, axis=axis)
+
+
+def _products_of_others(xp: Any, x: Any, axis: Any) -> Any:
+    """For each element, the product of all others in its group; no division, so that zeros are no special case."""
+    if axis is None:
+        flat = xp.reshape(x, (-1,))
+        return xp.reshape(_products_of_others(xp, flat, (0,)), x.shape)
+    (a,) = axis
+    size = x.shape[a]
+    if not size:
+        return x
+    ones = xp.ones_like(xp.slice_axis(x, a, 0, 1))
+    before = xp.cumprod(xp.concatenate_pair(ones, xp.slice_axis(x, a, 0, size - 1), a), a)
+    after = xp.flip(xp.cumprod(xp.concatenate_pair(ones, xp.flip(xp.slice_axis(x, a, 1, size), a), a), a), a)
+    return before * after
+
+
+def _reduce(primitive: Primitive, x: Any, dim: Dims, keepdim: bool, dtype: Any = None) -> Any:
+    if dtype is not None:
+        x = convert(x, to_numpy(dtype))
+    return apply(primitive, x, axis=normalize_dims(dim, x.array.ndim), keepdims=keepdim)
+
+
+def _integers_to_int64(x: Any, dtype: Any) -> Any:
+    return x if dtype is not None or x.array.dtype.kind in "fc" else convert(x, to_numpy(int))
+
+
+def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The sum over `dim` (a dimension, several, or None for all). Integers and booleans are summed as int64.
+
+    >>> import mytorch
+    >>> x = mytorch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> mytorch.sum(x), mytorch.sum(x, dim=0), mytorch.sum(x, dim=(0, 1), keepdim=True)
+    (tensor(10.), tensor([4., 6.]), tensor([[10.]]))
+    """
+    return _reduce(_sum, _integers_to_int64(input, dtype), dim, keepdim, dtype)  # type: ignore[no-any-return]
+
+
+def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The mean over `dim` (a dimension, several, or None for all); NaN over no elements.
+
+    Raises:
+        RuntimeError: the tensor is not floating point and no floating `dtype` is given.
+
+    >>> import mytorch
+    >>> mytorch.mean(mytorch.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
+    tensor([1.5000, 3.5000])
+    """
+    if (to_numpy(dtype) if dtype is not None else input.array.dtype).kind not in "fc":
+        raise RuntimeError(
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+            f"Got: {input.dtype if dtype is None else dtype}"
+        )
+    return _reduce(_mean, input, dim, keepdim, dtype)  # type: ignore[no-any-return]
+
+
+def var(
+    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> Tensor:
+    """The variance over `dim`: squared deviations divided by n - correction (1, unless given).
+
+    Args:
+        unbiased: True for correction 1, False for 0. `var(False)` is understood as `unbiased=False`.
+
+    >>> import mytorch
+    >>> mytorch.var(mytorch.tensor([1.0, 2.0, 4.0])), mytorch.var(mytorch.tensor([1.0, 2.0, 4.0]), correction=0)
+    (tensor(2.3333), tensor(1.5556))
+    """
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 1 if unbiased is None else int(unbiased)
+    if input.array.dtype.kind not in "fc":
+        raise RuntimeError("std and var only support floating point and complex dtypes")
+    return apply(  # type: ignore[no-any-return]
+        _var, input, axis=normalize_dims(dim, input.array.ndim), keepdims=keepdim, correction=correction
+    )
+
+
+def std(
+    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> Tensor:
+    """The standard deviation over `dim`: the square root of `var`.
+
+    >>> import mytorch
+    >>> mytorch.std(mytorch.tensor([1.0, 2.0, 4.0]))
+    tensor(1.5275)
+    """
+    return var(input, dim, unbiased, keepdim, correction=correction).sqrt()
+
+
+def var_mean(
+    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """Variance and mean over `dim`.
+
+    >>> import mytorch
+    >>> mytorch.var_mean(mytorch.tensor([1.0, 2.0, 4.0]))
+    (tensor(2.3333), tensor(2.3333))
+    """
+    variance = var(input, dim, unbiased, keepdim, correction=correction)
+    return variance, mean(input, None if isinstance(dim, bool) else dim, keepdim)
+
+
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The product over one dimension, or of all elements. Integers and booleans are multiplied as int64.
+
+    >>> import mytorch
+    >>> mytorch.prod(mytorch.tensor([2.0, 3.0, 4.0]))
+    tensor(24.)
+    """
+    return _reduce(_prod, _integers_to_int64(input, dtype), dim, keepdim, dtype)  # type: ignore[no-any-return]
+
+
+def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The largest element over `dim`; equal ones share the gradient evenly.
+
+    >>> import mytorch
+    >>> mytorch.amax(mytorch.tensor([[1.0, 5.0], [3.0, 2.0]]), dim=0)
+    tensor([3., 5.])
+    """
+    _refuse_empty("amax", input, dim)
+    return _reduce(_amax, input, dim, keepdim)  # type: ignore[no-any-return]
+
+
+def amin(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The smallest element over `dim`; equal ones share the gradient evenly.
+
+    >>> import mytorch
+    >>> mytorch.amin(mytorch.tensor([[1.0, 5.0], [3.0, 2.0]]), dim=0)
+    tensor([1., 2.])
+    """
+    _refuse_empty("amin", input, dim)
+    return _reduce(_amin, input, dim, keepdim)  # type: ignore[no-any-return]
+
+
+class Extremum(NamedTuple):
+    """What `max`, `min`, `sort` and the like return for one dimension: values and where they were."""
+
+    values: Any
+    indices: Any
+
+    def __repr__(self) -> str:
+        return f"torch.return_types.max(\nvalues={self.values!r},\nindices={self.indices!r})"
+
+
+def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The largest element; over one dimension, a pair `(values, indices)`; with a tensor, `maximum` of both.
+
+    NaN counts as largest. Over one dimension the gradient goes to the element at the returned index.
+
+    >>> import mytorch
+    >>> x = mytorch.tensor([[1.0, 5.0], [3.0, 2.0]])
+    >>> mytorch.max(x), mytorch.max(x, 1).indices
+    (tensor(5.), tensor([1, 0]))
+    """
+    return _extremum("max", _argmax, amax, input, dim, keepdim)
+
+
+def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The smallest element; over one dimension, a pair `(values, indices)`; with a tensor, `minimum` of both.
+
+    >>> import mytorch
+    >>> x = mytorch.tensor([[1.0, 5.0], [3.0, 2.0]])
+    >>> mytorch.min(x), mytorch.min(x, 1).indices
+    (tensor(1.), tensor([0, 1]))
+    """
+    return _extremum("min", _argmin, amin, input, dim, keepdim)
+
+
+def _extremum(name: str, finder: Primitive, whole: Any, x: Any, dim: Any, keepdim: bool) -> Any:
+    if dim is None:
+        if not x.array.size:
+            raise RuntimeError(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+                "Specify the reduction dim with the 'dim' argument."
+            )
+        return whole(x)
+    if hasattr(dim, "array"):
+        return apply2(_pairwise(name), x, dim)
+    axis = normalize_dim(dim, x.array.ndim)
+    if not x.array.ndim:
+        return Extremum(x.clone(), wrap(namespace_of(x.array).zeros((), dtype="int64")))
+    _refuse_empty(name, x, dim)
+    indices = apply(finder, x, axis=axis, keepdims=True)
+    values = x.gather(axis, indices)
+    return Extremum(values, indices) if keepdim else Extremum(values.squeeze(axis), indices.squeeze(axis))
+
+
+def _pairwise(name: str) -> Primitive:
+    from mytorch.autograd.primitive import TABLE
+
+    return TABLE[f"{name}imum"]
+
+
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The index of the (first) largest element: of the flattened tensor, or along one dimension.
+
+    >>> import mytorch
+    >>> mytorch.argmax(mytorch.tensor([[1.0, 5.0], [3.0, 2.0]]), dim=1)
+    tensor([1, 0])
+    """
+    return _find("argmax", _argmax, input, dim, keepdim)
+
+
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The index of the (first) smallest element: of the flattened tensor, or along one dimension.
+
+    >>> import mytorch
+    >>> mytorch.argmin(mytorch.tensor([[1.0, 5.0], [3.0, 2.0]]))
+    tensor(0)
+    """
+    return _find("argmin", _argmin, input, dim, keepdim)
+
+
+def _find(name: str, finder: Primitive, x: Any, dim: int | None, keepdim: bool) -> Any:
+    _refuse_empty(name, x, dim)
+    axis = None if dim is None or not x.array.ndim else normalize_dim(dim, x.array.ndim)
+    if dim is not None:
+        normalize_dim(dim, x.array.ndim)
+    return apply(finder, x, axis=axis, keepdims=keepdim)
+
+
+def _refuse_empty(name: str, x: Any, dim: Dims) -> None:
+    axis = normalize_dims(dim, x.array.ndim)
+    if not x.array.size and not _count(x.array.shape, axis):
+        raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+
+
+def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """Whether some element over `dim` is nonzero.
+
+    >>> import mytorch
+    >>> mytorch.any(mytorch.tensor([[False, True], [False, False]]), dim=1)
+    tensor([ True, False])
+    """
+    return _reduce(_any, input, dim, keepdim)  # type: ignore[no-any-return]
+
+
+def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """Whether every element over `dim` is nonzero.
+
+    >>> import mytorch
+    >>> mytorch.all(mytorch.tensor([[True, True], [False, True]]), dim=1)
+    tensor([ True, False])
+    """
+    return _reduce(_all, input, dim, keepdim)  # type: ignore[no-any-return]
+
+
+def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
+    """log(sum(e^x)) over `dim`, without overflow.
+
+    >>> import mytorch
+    >>> mytorch.logsumexp(mytorch.tensor([1000.0, 1000.0]), dim=0)
+    tensor(1000.6931)
+    """
+    if input.array.dtype.kind in "biu":
+        input = convert(input, default_float())
+    return _reduce(_logsumexp, input, dim, keepdim)  # type: ignore[no-any-return]
+
+
+def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    """The p-norm of the elements over `dim`: (sum |x|^p)^(1/p); "fro" is the 2-norm, inf the largest, 0 counts nonzeros.
+
+    >>> import mytorch
+    >>> mytorch.norm(mytorch.tensor([3.0, -4.0])), mytorch.norm(mytorch.tensor([3.0, -4.0]), p=1)
+    (tensor(5.), tensor(7.))
+    """
+    x = input if dtype is None else convert(input, to_numpy(dtype))
+    if x.array.dtype.kind not in "fc":
+        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype}")
+    if p in ("fro", None, 2, 2.0):
+        return _reduce(_norm2, x, dim, keepdim)  # type: ignore[no-any-return]
+    if not isinstance(p, (int, float)):
+        raise RuntimeError(f"norm(): p must be a number or 'fro', got {p!r}")
+    if math.isinf(p):
+        return amax(x.abs(), dim, keepdim) if p > 0 else amin(x.abs(), dim, keepdim)
+    if p == 0:
+        return sum((x != 0).to(x.dtype), dim, keepdim)
+    if p == 1:
+        return sum(x.abs(), dim, keepdim)
+    return sum(x.abs() ** p, dim, keepdim) ** (1 / p)
+
+
+_norm2 = Primitive(
+    "linalg_vector_norm",
+    lambda xp, x, axis, keepdims: xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims)),
+    [
+        # x / norm, and 0 (not NaN) where the norm is 0
+        lambda xp, g, out, x, axis, keepdims: _restore(xp, g, x.shape, axis, keepdims)
+        * x
+        / _nonzero(xp, _restore(xp, out, x.shape, axis, keepdims))
+    ],
+)
+
+
+def _nonzero(xp: Any, x: Any) -> Any:
+    return xp.where(x == 0, 1, x)

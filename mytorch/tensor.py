@@ -1,0 +1,620 @@
+"""`Tensor`: the array object that users hold.
+
+The functions of `mytorch.ops` take a tensor first, so here each of them becomes a method by being named in the class:
+an editor finds its documentation, and a type checker its signature, where it was written.
+"""
+
+from __future__ import annotations
+
+import builtins
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from mytorch.autograd import engine
+from mytorch.autograd.array import DifferentiableArray
+from mytorch.autograd.node import Handle, Node, Pick
+from mytorch.autograd.primitive import convert, register_tensor_class, wrap
+from mytorch.backend import device as devices
+from mytorch.backend import dtypes
+from mytorch.ops import arithmetic, elementwise, indexing, inplace, linalg, reduction
+from mytorch.ops import shape as shapes
+from mytorch.printing import tensor_repr
+
+
+class Size(tuple[int, ...]):
+    """A tensor's shape: a tuple that prints as PyTorch's does.
+
+    >>> Size((2, 3)), Size((2, 3)).numel()
+    (torch.Size([2, 3]), 6)
+    """
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The product of the sizes."""
+        return int(np.prod(self, dtype=np.int64))
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+    def __add__(self, other: Any) -> Size:
+        return Size(tuple.__add__(self, tuple(other)))
+
+    def __getitem__(self, index: Any) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(index, slice) else found
+
+
+class Tensor(DifferentiableArray):
+    """An n-dimensional array that knows how it was computed. Made with `mytorch.tensor(...)` and the like.
+
+    >>> import mytorch
+    >>> x = mytorch.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000  # so that NumPy leaves `array + tensor` to __radd__
+
+    hooks: dict[int, Callable[..., Any]] | None = None  # on the gradient of a leaf
+    after_accumulation: dict[int, Callable[..., Any]] | None = None
+
+    def __init__(self, *args: Any) -> None:
+        """`Tensor()` is empty, `Tensor(2, 3)` uninitialised of that shape, `Tensor([1, 2])` holds those values."""
+        if len(args) == 1 and not isinstance(args[0], int):
+            source = args[0].array if isinstance(args[0], Tensor) else args[0]
+            self.array = np.array(source, dtype=dtypes.default_float())
+        else:
+            self.array = np.empty(args or (0,), dtype=dtypes.default_float())
+        self.requires_grad = False
+        self._grad = self.node = self.version = self.base = None
+
+    # --- what it is -----------------------------------------------------------------------------------------------
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The element type."""
+        return dtypes.of(self.array.dtype)
+
+    @property
+    def shape(self) -> Size:
+        """The size of each dimension."""
+        return Size(self.array.shape)
+
+    @property
+    def ndim(self) -> builtins.int:
+        """The number of dimensions."""
+        return self.array.ndim
+
+    @property
+    def device(self) -> devices.device:
+        """Where the memory is."""
+        return devices.CPU
+
+    @property
+    def is_cuda(self) -> builtins.bool:
+        """Whether the memory is on a GPU: never, on the CPU."""
+        return False
+
+    @property
+    def itemsize(self) -> builtins.int:
+        """Bytes of one element."""
+        return self.array.dtype.itemsize
+
+    @property
+    def nbytes(self) -> builtins.int:
+        """Bytes of all elements."""
+        return self.array.nbytes
+
+    def size(self, dim: builtins.int | None = None) -> Any:
+        """The shape, or the size of one dimension."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> builtins.int:
+        """The number of dimensions."""
+        return self.array.ndim
+
+    def numel(self) -> builtins.int:
+        """The number of elements."""
+        return self.array.size
+
+    nelement = numel
+    ndimension = dim
+
+    def element_size(self) -> builtins.int:
+        """Bytes of one element."""
+        return self.array.dtype.itemsize
+
+    def is_floating_point(self) -> builtins.bool:
+        """Whether the elements are floats."""
+        return self.array.dtype.kind == "f"
+
+    def is_complex(self) -> builtins.bool:
+        """Whether the elements are complex."""
+        return self.array.dtype.kind == "c"
+
+    def is_contiguous(self, memory_format: Any = None) -> builtins.bool:
+        """Whether the elements lie in row-major order without gaps."""
+        return self.array.flags.c_contiguous
+
+    def stride(self, dim: builtins.int | None = None) -> Any:
+        """How many elements lie between neighbours, for each dimension or for one."""
+        strides = tuple(s // self.array.dtype.itemsize for s in self.array.strides)
+        return strides if dim is None else strides[dim]
+
+    def data_ptr(self) -> builtins.int:
+        """The address of the first element."""
+        return int(self.array.ctypes.data)
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802 - PyTorch's name
+        """The tensor with its dimensions in reverse order."""
+        return shapes.permute(self, tuple(reversed(range(self.array.ndim))))
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802 - PyTorch's name
+        """The last two dimensions exchanged."""
+        return shapes.transpose(self, -2, -1)
+
+    # --- out of the tensor world ----------------------------------------------------------------------------------
+
+    def item(self) -> Any:
+        """The one element as a Python number.
+
+        Raises:
+            RuntimeError: there is not exactly one element.
+
+        >>> import mytorch
+        >>> mytorch.tensor([[2.5]]).item()
+        2.5
+        """
+        if self.array.size != 1:
+            raise RuntimeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self.array.tolist()
+
+    def numpy(self, *, force: builtins.bool = False) -> np.ndarray[Any, Any]:
+        """The NumPy array that the tensor holds: the same memory.
+
+        Raises:
+            RuntimeError: the tensor requires a gradient (writing to the array would go unseen) and not `force`.
+        """
+        if self.requires_grad and not force:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        return self.array
+
+    def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> np.ndarray[Any, Any]:
+        array = self.numpy()
+        return np.array(array, dtype=dtype, copy=copy) if copy is not None else np.asarray(array, dtype=dtype)
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: builtins.bool = False) -> Tensor:
+        return wrap(np.asarray(array))  # type: ignore[no-any-return]
+
+    def __float__(self) -> builtins.float:
+        return float(self.item())
+
+    def __int__(self) -> builtins.int:
+        return int(self.item())
+
+    def __index__(self) -> builtins.int:
+        if self.array.dtype.kind not in "iub":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __bool__(self) -> builtins.bool:
+        if self.array.size != 1:
+            what = "no values" if not self.array.size else "more than one value"
+            raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+        return bool(self.array.item())
+
+    def __len__(self) -> builtins.int:
+        if not self.array.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self.array.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(self.array.shape[0]))
+
+    def __contains__(self, element: Any) -> builtins.bool:
+        return bool((self.array == getattr(element, "array", element)).any())
+
+    def __repr__(self) -> str:
+        return tensor_repr(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if not self.array.ndim else object.__format__(self, spec)
+
+    def __hash__(self) -> builtins.int:
+        return id(self)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(
+            "a Tensor cannot be pickled: loading a pickle can run any code. Save its values with safetensors, or as "
+            "tensor.detach().numpy() with numpy.save."
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.node is not None:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment. Use x.detach().clone() for a copy without history."
+            )
+        copy = type(self).__new__(type(self))
+        memo[id(self)] = copy
+        copy.array = self.array.copy(order="K")
+        copy.requires_grad = self.requires_grad
+        copy._grad = None if self._grad is None else wrap(self._grad.array.copy())
+        copy.node = copy.version = copy.base = None
+        copy.__dict__.update({k: v for k, v in self.__dict__.items() if k not in ("hooks", "after_accumulation")})
+        return copy
+
+    # --- gradients ------------------------------------------------------------------------------------------------
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The sum of the gradients that have reached this leaf, or None."""
+        return self._grad  # type: ignore[no-any-return]
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
+            if value.array.shape != self.array.shape:
+                raise RuntimeError(
+                    f"assigned grad has data of a different size: expected {self.shape}, got {value.shape}"
+                )
+            if value.array.dtype != self.array.dtype:
+                raise RuntimeError(
+                    f"assigned grad has data of a different type: expected {self.dtype}, got {value.dtype}"
+                )
+        self._grad = value
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without history. Changes through it are not seen by the engine: prefer `no_grad`."""
+        return wrap(self.array)  # type: ignore[no-any-return]
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self.array = value.array if isinstance(value, Tensor) else np.asarray(value)
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node of the operation that made this tensor, or None for a leaf."""
+        return self.node.edges[0] if isinstance(self.node, Pick) else self.node
+
+    @property
+    def is_leaf(self) -> builtins.bool:
+        """Whether no recorded operation made this tensor."""
+        return self.node is None
+
+    @property
+    def _version(self) -> builtins.int:
+        return 0 if self.version is None else self.version[0]
+
+    @property
+    def output_nr(self) -> builtins.int:
+        """Which output of `grad_fn` this is."""
+        return self.node.index if isinstance(self.node, Pick) else 0
+
+    @property
+    def retains_grad(self) -> builtins.bool:
+        """Whether a tensor that is no leaf keeps its gradient."""
+        return self.node is not None and self.node.captured_by is not None
+
+    def requires_grad_(self, requires_grad: builtins.bool = True) -> Tensor:
+        """Say in place whether gradients flow to this tensor.
+
+        Raises:
+            RuntimeError: it is not floating point, or it is no leaf and the answer would be no.
+        """
+        if requires_grad and self.array.dtype.kind not in "fc":
+            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+        if not requires_grad and self.node is not None:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in "
+                "a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            )
+        self.requires_grad = requires_grad
+        return self
+
+    def backward(
+        self, gradient: Tensor | None = None, retain_graph: builtins.bool | None = None, create_graph: builtins.bool = False, inputs: Any = None
+    ) -> None:
+        """Add this tensor's gradients to the `.grad` of the leaves that it was made from. See `autograd.backward`."""
+        engine.backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def detach(self) -> Tensor:
+        """The same memory, cut off from the graph: no gradient flows through it."""
+        out = wrap(self.array)
+        out.version = self.counter()
+        return out  # type: ignore[no-any-return]
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor in `.grad` although it is no leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.node is not None:
+            self.node.captured_by = weakref.ref(self)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
+        """Call `hook(grad)` when the gradient of this tensor is complete; what it returns replaces the gradient."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        owner: Any = self if self.node is None else self.node
+        if owner.hooks is None:
+            owner.hooks = {}
+        return Handle.add(owner.hooks, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> Handle:
+        """Call `hook(tensor)` each time a gradient has been added to this leaf's `.grad`."""
+        if self.node is not None:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if self.after_accumulation is None:
+            self.after_accumulation = {}
+        return Handle.add(self.after_accumulation, hook)
+
+    # --- conversions ----------------------------------------------------------------------------------------------
+
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: builtins.bool = False, copy: builtins.bool = False) -> Tensor:
+        """The tensor in another element type or on another device; itself if nothing changes.
+
+        Accepts `to(dtype)`, `to(device)`, `to(device, dtype)` and `to(other_tensor)`.
+
+        Raises:
+            RuntimeError: the device is not there.
+
+        >>> import mytorch
+        >>> mytorch.tensor([1, 2]).to(mytorch.float64)
+        tensor([1., 2.], dtype=torch.float64)
+        """
+        for arg in args:
+            if isinstance(arg, Tensor):
+                dtype = arg.dtype
+            elif isinstance(arg, dtypes.dtype) or arg in (int, float, bool, complex):
+                dtype = arg
+            elif isinstance(arg, (str, devices.device)) or (isinstance(arg, int) and not isinstance(arg, bool)):
+                device = arg
+            elif arg is not None and not isinstance(arg, bool):
+                raise TypeError(f"to() received an invalid argument: expected a dtype, a device or a tensor, got {arg!r}")
+        devices.require(device)
+        numpy = self.array.dtype if dtype is None else dtypes.to_numpy(dtype)
+        if numpy != self.array.dtype:
+            return convert(self, numpy)  # type: ignore[no-any-return]
+        return shapes.clone(self) if copy else self
+
+    def type(self, dtype: Any = None) -> Any:
+        """The tensor in another element type, or without argument the name of this tensor's type."""
+        if dtype is not None:
+            return self.to(dtype)
+        names = {"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int"}
+        names |= {"int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
+        return f"torch.{names.get(self.dtype.name, self.dtype.name.capitalize())}Tensor"
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """The tensor in the element type of another."""
+        return self.to(other.dtype)
+
+    def cpu(self) -> Tensor:
+        """The tensor on the CPU: itself."""
+        return self
+
+    def cuda(self, device: Any = None) -> Tensor:
+        """The tensor on a GPU; RuntimeError where there is none."""
+        return self.to(device=devices.device("cuda") if device is None else devices.device(device))
+
+    def float(self) -> Tensor:
+        """As float32."""
+        return self.to(dtypes.float32)
+
+    def double(self) -> Tensor:
+        """As float64."""
+        return self.to(dtypes.float64)
+
+    def half(self) -> Tensor:
+        """As float16."""
+        return self.to(dtypes.float16)
+
+    def int(self) -> Tensor:
+        """As int32, fractions cut off."""
+        return self.to(dtypes.int32)
+
+    def long(self) -> Tensor:
+        """As int64, fractions cut off."""
+        return self.to(dtypes.int64)
+
+    def bool(self) -> Tensor:
+        """As booleans: nonzero is True."""
+        return self.to(dtypes.bool_)
+
+    # --- operators ------------------------------------------------------------------------------------------------
+
+    __neg__ = elementwise.neg
+    __pos__ = elementwise.positive
+    __abs__ = elementwise.abs
+    __invert__ = elementwise.bitwise_not
+    __add__ = __radd__ = arithmetic.add
+    __sub__ = arithmetic.sub
+    __rsub__ = arithmetic.rsub
+    __mul__ = __rmul__ = arithmetic.mul
+    __truediv__ = arithmetic.div
+    __floordiv__ = arithmetic.floor_divide
+    __mod__ = arithmetic.remainder
+    __pow__ = arithmetic.pow
+    __matmul__ = linalg.matmul
+    __eq__ = arithmetic.eq  # type: ignore[assignment]
+    __ne__ = arithmetic.ne  # type: ignore[assignment]
+    __lt__ = arithmetic.lt
+    __le__ = arithmetic.le
+    __gt__ = arithmetic.gt
+    __ge__ = arithmetic.ge
+    __and__ = __rand__ = arithmetic.bitwise_and
+    __or__ = __ror__ = arithmetic.bitwise_or
+    __xor__ = __rxor__ = arithmetic.bitwise_xor
+    __getitem__ = indexing.getitem
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return elementwise.reciprocal(self) * other
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return arithmetic.pow(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return arithmetic.floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return arithmetic.remainder(other, self)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return linalg.matmul(wrap(np.asarray(other)), self)
+
+    # --- methods handed on from `ops` -----------------------------------------------------------------------------
+
+    abs = absolute = elementwise.abs
+    exp = elementwise.exp
+    expm1 = elementwise.expm1
+    exp2 = elementwise.exp2
+    log = elementwise.log
+    log1p = elementwise.log1p
+    log2 = elementwise.log2
+    log10 = elementwise.log10
+    sqrt = elementwise.sqrt
+    rsqrt = elementwise.rsqrt
+    reciprocal = elementwise.reciprocal
+    square = elementwise.square
+    sin = elementwise.sin
+    cos = elementwise.cos
+    tan = elementwise.tan
+    asin = arcsin = elementwise.asin
+    acos = arccos = elementwise.acos
+    atan = arctan = elementwise.atan
+    sinh = elementwise.sinh
+    cosh = elementwise.cosh
+    tanh = elementwise.tanh
+    asinh = arcsinh = elementwise.asinh
+    acosh = arccosh = elementwise.acosh
+    atanh = arctanh = elementwise.atanh
+    erf = elementwise.erf
+    sigmoid = elementwise.sigmoid
+    relu = elementwise.relu
+    neg = negative = elementwise.neg
+    sign = elementwise.sign
+    floor = elementwise.floor
+    ceil = elementwise.ceil
+    trunc = elementwise.trunc
+    round = elementwise.round
+    isnan = elementwise.isnan
+    isinf = elementwise.isinf
+    isfinite = elementwise.isfinite
+    logical_not = elementwise.logical_not
+    bitwise_not = elementwise.bitwise_not
+
+    add = arithmetic.add
+    sub = subtract = arithmetic.sub
+    mul = multiply = arithmetic.mul
+    div = divide = true_divide = arithmetic.div
+    pow = arithmetic.pow
+    floor_divide = arithmetic.floor_divide
+    remainder = arithmetic.remainder
+    fmod = arithmetic.fmod
+    maximum = arithmetic.maximum
+    minimum = arithmetic.minimum
+    atan2 = arctan2 = arithmetic.atan2
+    eq = arithmetic.eq
+    ne = not_equal = arithmetic.ne
+    lt = less = arithmetic.lt
+    le = less_equal = arithmetic.le
+    gt = greater = arithmetic.gt
+    ge = greater_equal = arithmetic.ge
+    logical_and = arithmetic.logical_and
+    logical_or = arithmetic.logical_or
+    logical_xor = arithmetic.logical_xor
+    bitwise_and = arithmetic.bitwise_and
+    bitwise_or = arithmetic.bitwise_or
+    bitwise_xor = arithmetic.bitwise_xor
+
+    sum = reduction.sum
+    mean = reduction.mean
+    var = reduction.var
+    std = reduction.std
+    prod = reduction.prod
+    amax = reduction.amax
+    amin = reduction.amin
+    max = reduction.max
+    min = reduction.min
+    argmax = reduction.argmax
+    argmin = reduction.argmin
+    any = reduction.any
+    all = reduction.all
+    logsumexp = reduction.logsumexp
+    norm = reduction.norm
+
+    reshape = shapes.reshape
+    view = shapes.view
+    flatten = shapes.flatten
+    permute = shapes.permute
+    transpose = swapaxes = swapdims = shapes.transpose
+    t = shapes.t
+    unsqueeze = shapes.unsqueeze
+    squeeze = shapes.squeeze
+    expand = shapes.expand
+    broadcast_to = shapes.broadcast_to
+    flip = shapes.flip
+    clone = shapes.clone
+    contiguous = shapes.contiguous
+
+    gather = indexing.gather
+    nonzero = indexing.nonzero
+
+    matmul = linalg.matmul
+    mm = linalg.mm
+    bmm = linalg.bmm
+    mv = linalg.mv
+    dot = linalg.dot
+    outer = linalg.outer
+
+    add_ = __iadd__ = inplace.add_
+    sub_ = subtract_ = __isub__ = inplace.sub_
+    mul_ = multiply_ = __imul__ = inplace.mul_
+    div_ = divide_ = __itruediv__ = inplace.div_
+    pow_ = __ipow__ = inplace.pow_
+    copy_ = inplace.copy_
+    zero_ = inplace.zero_
+    fill_ = inplace.fill_
+    uniform_ = inplace.uniform_
+    normal_ = inplace.normal_
+    bernoulli_ = inplace.bernoulli_
+    exponential_ = inplace.exponential_
+
+    def where(self, condition: Tensor, other: Any) -> Tensor:
+        """This tensor where condition is true, else other."""
+        return arithmetic.where(condition, self, other)  # type: ignore[no-any-return]
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """`view` with the shape of another tensor."""
+        return shapes.view(self, other.array.shape)
+
+    def reshape_as(self, other: Tensor) -> Tensor:
+        """`reshape` to the shape of another tensor."""
+        return shapes.reshape(self, other.array.shape)
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """`expand` to the shape of another tensor."""
+        return shapes.expand(self, other.array.shape)
+
+
+register_tensor_class(Tensor)

@@ -1,0 +1,374 @@
+"""The schema of a config, and the road from a YAML file and overrides to a checked, frozen `Config`.
+
+`load_config` collects everything that is wrong, in the file and in the overrides, and raises it as one
+`ConfigError` in which each problem has its line and column. A `Config` remembers the places, so that what
+turns out later (shapes that do not fit, a data file that is missing) is reported in the same way.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    Strict,
+    ValidationError,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import core_schema
+
+from mytorch.data.normalize import NormalizeKind
+from mytorch.training.components import (
+    Component,
+    ComponentError,
+    Fault,
+    Kind,
+    Registries,
+    resolve,
+    standard_registries,
+)
+from mytorch.training.errors import ConfigError, Problem, closest, suggest
+from mytorch.training.overrides import apply_overrides
+from mytorch.training.wording import expected, explain, show
+from mytorch.training.yaml_source import Keys, Source, dump, load
+
+# What to write where a key is missing or is no list or mapping.
+EXAMPLES = {
+    "dataset": "dataset: {type: boston}",
+    "dataset.test": "test: {every: 4}",
+    "dataset.validation": "validation: {fraction: 0.1}",
+    "dataset.normalize": "normalize: {inputs: standard, target: standard}",
+    "model": "model: [{type: Linear, out_features: 1}]",
+    "loss": "loss: MSELoss",
+    "optimizer": "optimizer: {type: Adam, lr: 1e-3}",
+    "train": "train: {epochs: 100}",
+    "train.epochs": "epochs: 100",
+    "metrics": "metrics: [mae, rmse]",
+}
+
+# The task that a loss is for, and the metrics of that task when the config names none.
+REGRESSION_LOSSES = frozenset({"MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss"})
+CLASSIFICATION_LOSSES = frozenset({"CrossEntropyLoss", "NLLLoss", "MultiMarginLoss"})
+DEFAULT_METRICS = {"regression": ("mae", "rmse", "r2"), "classification": ("accuracy",), None: ()}
+
+# runs/latest names the newest run of all.
+RESERVED_NAMES = frozenset({"latest"})
+
+
+@dataclass(frozen=True)
+class Written:
+    """Tells pydantic that a field is a component of this kind: read by `resolve`, written by `to_data`."""
+
+    kind: Kind
+
+    def __get_pydantic_core_schema__(self, annotation: Any, handler: Any) -> core_schema.CoreSchema:
+        written = core_schema.plain_serializer_function_ser_schema(Component.to_data)
+        return core_schema.with_info_plain_validator_function(self._resolve, serialization=written)
+
+    def _resolve(self, value: Any, info: ValidationInfo[Registries]) -> Component:
+        return resolve(self.kind, value, info.context, Dataset.own_keys() if self.kind == "dataset" else ())
+
+
+def _check_name(name: str) -> str:
+    if not re.fullmatch(r"[^\W_]([\w.-]*[\w-])?", name) or len(name) > 100:
+        raise ValueError(
+            "expected a name of at most 100 letters, digits, '.', '_' and '-', with a letter or digit first "
+            f"and no '.' last, got {show(name)}"
+        )
+    if name in RESERVED_NAMES:
+        raise ValueError(f"{name!r} is the link to the newest run; choose another name")
+    return name
+
+
+def _check_model(layers: tuple[Component, ...]) -> tuple[Component, ...]:
+    if not layers:
+        raise ValueError("expected at least one layer, got an empty list")
+    return layers
+
+
+def _check_batch_size(value: Any) -> int | Literal["full"]:
+    if value == "full":
+        return "full"
+    if type(value) is int and value >= 1:
+        return value
+    raise ValueError(expected("an integer of at least 1 or 'full'", value))
+
+
+def _check_metric(name: Any, info: ValidationInfo[Registries]) -> str:
+    known = info.context["metric"].classes
+    if not isinstance(name, str):
+        raise ValueError(expected("the name of a metric", name))
+    if name not in known:
+        raise ValueError(f"unknown metric {name!r}{suggest(name, known)}")
+    return name
+
+
+Integer = Annotated[int, Strict()]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Flag = Annotated[bool, Strict()]
+
+
+class Section(BaseModel):
+    """A part of the config: keys that it does not know are errors, and it does not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Split(Section):
+    """Which rows are set aside: rows 0, N, 2N, ... (`every: N`), or a `fraction` that the seed draws."""
+
+    every: Integer | None = Field(None, ge=2)
+    fraction: Number | None = Field(None, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Split:
+        if (self.every is None) == (self.fraction is None):
+            came = "neither" if self.every is None else "both"
+            raise ValueError(f"expected either {{every: N}} or {{fraction: F}}, got {came}")
+        return self
+
+
+class Normalize(Section):
+    """How inputs and target are scaled, by what the training rows show."""
+
+    inputs: NormalizeKind = "none"
+    target: NormalizeKind = "none"
+
+
+class Dataset(Section):
+    """Where the rows come from (`source`: the key `type` and the source's own arguments) and their use.
+
+    `test` and `validation` left out set no rows aside. `batch_size: full` is all training rows.
+    """
+
+    source: Annotated[Component, Written("dataset")]
+    test: Split | None = None
+    validation: Split | None = None
+    normalize: Normalize = Normalize()
+    batch_size: Annotated[int | Literal["full"], PlainValidator(_check_batch_size)] = 32
+    shuffle: Flag = True
+
+    @classmethod
+    def own_keys(cls) -> list[str]:
+        """The keys that stand beside those of the source."""
+        return [key for key in cls.model_fields if key != "source"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _part_source(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return {"source": value}
+        own = cls.own_keys()
+        source = {key: argument for key, argument in value.items() if key not in own}
+        return {"source": source} | {key: argument for key, argument in value.items() if key in own}
+
+    @model_serializer(mode="wrap")
+    def _join_source(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data = serialize(self)
+        source = data.pop("source")
+        return {**({"type": source} if isinstance(source, str) else source), **data}
+
+
+class Train(Section):
+    """How long and how. `scheduler_step` left out is what PyTorch's documentation does with the scheduler."""
+
+    epochs: Integer = Field(ge=1)
+    clip_grad_norm: Number | None = Field(None, gt=0)
+    scheduler_step: Literal["epoch", "batch"] | None = None
+
+
+class Config(Section):
+    """All that a training is made of. Made by `load_config`; two are equal when all their values are.
+
+    `metrics` and `train.scheduler_step` hold what is really used, also where the file left them out.
+    """
+
+    name: Annotated[str, Strict(), AfterValidator(_check_name)]
+    seed: Integer = Field(0, ge=0, lt=2**63)
+    dataset: Dataset
+    model: Annotated[tuple[Annotated[Component, Written("layer")], ...], AfterValidator(_check_model)]
+    loss: Annotated[Component, Written("loss")]
+    optimizer: Annotated[Component, Written("optimizer")]
+    scheduler: Annotated[Component, Written("scheduler")] | None = None
+    train: Train
+    metrics: tuple[Annotated[str, PlainValidator(_check_metric)], ...] | None = None
+
+    _source: Source = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _metrics_fit_the_loss(self, info: ValidationInfo[Registries]) -> Config:
+        faults = []
+        for index, name in enumerate(self.metrics or ()):
+            task = info.context["metric"].classes[name].task
+            if self.task not in (None, task):
+                faults.append(
+                    Fault(("metrics", index), f"{name} is for {task}, and {self.loss.type} for {self.task}")
+                )
+            if name in (self.metrics or ())[:index]:
+                faults.append(Fault(("metrics", index), f"{name} is there twice"))
+        if faults:
+            raise ComponentError(faults)
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        # Where it was written down makes no difference.
+        return isinstance(other, Config) and self.__dict__ == other.__dict__
+
+    @property
+    def task(self) -> Literal["regression", "classification"] | None:
+        """What the loss is for, None if it may serve for either."""
+        if self.loss.type in REGRESSION_LOSSES:
+            return "regression"
+        return "classification" if self.loss.type in CLASSIFICATION_LOSSES else None
+
+    @property
+    def source_path(self) -> Path | None:
+        """The file that the config was read from."""
+        return self._source.path
+
+    def problem(self, path: Keys, message: str) -> Problem:
+        """A problem with the value at `path`, such as `("model", 3, "in_features")`, at its place.
+
+        The place is that of the value or, if it was left out, of what encloses it. The message is put behind
+        the path, as in `configs/boston.yaml:9:5: model.3: expects 64 features, gets 32`.
+        """
+        return self._source.problem(path, message)
+
+    def build(self, path: Keys, component: Component, **supplied: Any) -> Any:
+        """The object that `component`, which stands at `path`, describes; `supplied` are what it left out.
+
+        Raises `ConfigError` at the right place when the constructor refuses its arguments.
+        """
+        try:
+            return component.build(**supplied)
+        except ComponentError as error:
+            raise ConfigError(
+                self.problem(path + fault.path, fault.message) for fault in error.faults
+            ) from error
+
+    def find_file(self, path: Keys, name: str) -> Path:
+        """The data file called `name` by the value at `path`: looked for as `find_file` does.
+
+        Raises `ConfigError` when it is not there, with the folders that were searched.
+        """
+        found = find_file(name, self.source_path)
+        if found is not None:
+            return found
+        folders = [(folder / name).parent for folder in _folders(self.source_path)]
+        files = [file.name for folder in folders if folder.is_dir() for file in folder.iterdir()]
+        near = closest(Path(name).name, files)
+        hint = f"; did you mean {str(Path(name).with_name(near))!r}?" if near else ""
+        searched = " or ".join(dict.fromkeys(str(folder.absolute()) for folder in folders))
+        raise ConfigError([self.problem(path, f"there is no file {name!r} in {searched}{hint}")])
+
+    def to_yaml(self) -> str:
+        """The config in full, overrides and defaults written out; loading it gives an equal config."""
+        return dump(self.model_dump(exclude_none=True))
+
+
+# Where each section stands.
+SECTIONS: dict[Keys, type[Section]] = {
+    (): Config,
+    ("dataset", "test"): Split,
+    ("dataset", "validation"): Split,
+    ("dataset", "normalize"): Normalize,
+    ("train",): Train,
+}
+
+
+def load_config(
+    path: str | os.PathLike[str],
+    overrides: Sequence[str] = (),
+    registries: Registries | None = None,
+) -> Config:
+    """Reads and checks the config at `path`, with overrides such as `optimizer.lr=1e-3` applied in turn.
+
+    `registries` say what the names of components mean; None takes `standard_registries`. The name of the
+    config is the file's, without suffix, if it gives none.
+
+    Raises `ConfigError` with everything that is wrong.
+    """
+    return check(load(path), overrides, registries)
+
+
+def check(source: Source, overrides: Sequence[str] = (), registries: Registries | None = None) -> Config:
+    """The config that `source` holds; see `load_config`."""
+    registries = standard_registries() if registries is None else registries
+    apply_overrides(source, overrides)
+    left_out = {key for key, value in source.data.items() if value is None and key in Config.model_fields}
+    data = {key: value for key, value in source.data.items() if key not in left_out}
+    data.setdefault("name", _name_from(source.path))
+    try:
+        config = Config.model_validate(data, context=registries)
+    except ValidationError as error:
+        source.problems += [problem for details in error.errors() for problem in _problems(details, source)]
+    if source.problems:
+        raise ConfigError(source.problems)
+    config = _complete(config)
+    config._source = source
+    return config
+
+
+def _name_from(path: Path | None) -> str:
+    stem = re.sub(r"[^\w.-]+", "-", path.stem if path else "").lstrip("._-").rstrip(".")[:100]
+    return stem if stem and stem not in RESERVED_NAMES else "run"
+
+
+def _complete(config: Config) -> Config:
+    """Writes down what follows from the rest where the config left it out."""
+    train, scheduler = config.train, config.scheduler
+    if scheduler is None:
+        train = train.model_copy(update={"scheduler_step": None})
+    elif train.scheduler_step is None:
+        train = train.model_copy(update={"scheduler_step": "batch" if scheduler.steps_per_batch else "epoch"})
+    metrics = DEFAULT_METRICS[config.task] if config.metrics is None else config.metrics
+    return config.model_copy(update={"train": train, "metrics": metrics})
+
+
+def _problems(error: Any, source: Source) -> list[Problem]:
+    """One of pydantic's errors in our words and at its place."""
+    path: Keys = error["loc"]
+    if path[:2] == ("dataset", "source"):  # the two share one mapping
+        path = ("dataset", *path[2:])
+    example = EXAMPLES.get(".".join(map(str, path)))
+    hint = f"; for example {example}" if example else ""
+    if error["type"] == "missing":
+        return [source.problem(path[:-1], f"missing key {path[-1]!r}{hint}")]
+    if error["type"] == "extra_forbidden":
+        hint = suggest(str(path[-1]), SECTIONS[path[:-1]].model_fields)
+        return [source.problem(path[:-1], f"unknown key {path[-1]!r}{hint}", at=path, on_key=True)]
+    if error["type"] == "value_error":
+        reason = error["ctx"]["error"]
+        faults = reason.faults if isinstance(reason, ComponentError) else [Fault((), str(reason))]
+        return [
+            source.problem(fault.path, fault.message, at=fault.at, on_key=fault.on_key)
+            for fault in (fault.below(path) for fault in faults)
+        ]
+    if error["type"] not in ("model_type", "tuple_type"):
+        hint = ""
+    return [source.problem(path, explain(error) + hint)]
+
+
+def find_file(name: str, config_path: Path | None = None) -> Path | None:
+    """The existing file that a config means by `name`, None if there is none.
+
+    A relative name is looked up from the current directory first, then from the config's own.
+    """
+    return next((folder / name for folder in _folders(config_path) if (folder / name).is_file()), None)
+
+
+def _folders(config_path: Path | None) -> list[Path]:
+    return [Path()] if config_path is None else [Path(), config_path.parent]

@@ -1,0 +1,102 @@
+"""What a user's mistake looks like: `UserError`, and `ConfigError`, which holds all problems of a config.
+
+A problem is a sentence and the place that it speaks of: a line and column of a file, a whole file, or an
+override from the command line. `suggest` writes the end of such a sentence when a name was not known.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# A list of names longer than this many characters helps nobody who reads it in a terminal.
+LONGEST_LIST = 160
+
+
+class UserError(Exception):
+    """A mistake that the user can mend: the message says what was expected, what came, where, what to do.
+
+    The command line prints the message alone, without a traceback, and exits with code 2.
+    """
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in what the user wrote.
+
+    In a file `line` and `column` count from 1. `line` 0 stands for the source as a whole: a file that cannot
+    be read, or an override, whose number on the command line is then `column`.
+
+    >>> print(Place("configs/boston.yaml", 12, 7))
+    configs/boston.yaml:12:7
+    """
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, and where.
+
+    >>> print(Problem(Place("a.yaml", 3, 1), "train: missing key 'epochs'"))
+    a.yaml:3:1: train: missing key 'epochs'
+    """
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+class ConfigError(UserError):
+    """Everything that is wrong with a config: `problems`, sorted by place, each a line of the message.
+
+    Problems of the file come first, those of overrides follow. A problem that was found twice is kept once.
+
+    >>> print(ConfigError([Problem(Place("a.yaml", 9, 1), "late"), Problem(Place("a.yaml", 2, 5), "early")]))
+    a.yaml:2:5: early
+    a.yaml:9:1: late
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(dict.fromkeys(problems), key=_by_place)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def _by_place(problem: Problem) -> tuple[bool, int, int]:
+    place = problem.place
+    return (place.line == 0, place.line, place.column)
+
+
+def closest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that `name` was most likely meant to be, whatever its case; None if none is near.
+
+    >>> closest("relu", ["Linear", "ReLU"]), closest("xyz", ["Linear", "ReLU"])
+    ('ReLU', None)
+    """
+    folded = {candidate.casefold(): candidate for candidate in candidates}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return folded[near[0]] if near else None
+
+
+def suggest(name: str, candidates: Iterable[str]) -> str:
+    """The end of a sentence about the unknown `name`: the nearest candidate, else all of them when few.
+
+    >>> suggest("Adm", ["SGD", "Adam"])
+    "; did you mean 'Adam'?"
+    >>> suggest("newton", ["SGD", "Adam"])
+    '; choose from SGD, Adam'
+    """
+    candidates = list(candidates)
+    near = closest(name, candidates)
+    if near is not None:
+        return f"; did you mean {near!r}?"
+    listed = ", ".join(candidates)
+    return f"; choose from {listed}" if candidates and len(listed) <= LONGEST_LIST else ""

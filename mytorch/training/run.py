@@ -1,0 +1,450 @@
+"""The run directory: where one training's files lie, how a new one is made and how an old one is found.
+
+    runs/boston/20260131-142501/        one run; a second one of the same second gets 20260131-142501-2
+        config.yaml                     what was really used
+        metrics.csv                     a row an epoch
+        summary.json, eval.json         the results
+        checkpoints/best.safetensors, checkpoints/last.safetensors
+        plots/loss.png, predictions.png or confusion.png
+    runs/latest                         the newest run: a symbolic link, or a text file that names it
+
+The files' own formats live here too where they are plain: the rows of metrics.csv and the JSON of the
+summaries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import math
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from mytorch.training import atomic
+from mytorch.training.errors import UserError
+
+LATEST = "latest"
+Row = dict[str, float | None]
+_STAMP = re.compile(r"(\d{8}-\d{6})(?:-(\d+))?")
+# Windows refuses these names and characters; a runs directory should be one that can be copied there.
+_RESERVED_NAMES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10)),
+}
+_RESERVED_CHARACTERS = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+_LISTED = 12  # how many runs an error message lists
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's directory and the names of the files in it.
+
+    >>> run = Run(Path("runs/boston/20260131-142501"))
+    >>> run.name, run.best_checkpoint.as_posix()
+    ('boston', 'runs/boston/20260131-142501/checkpoints/best.safetensors')
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, runs_dir: str | os.PathLike[str], name: str) -> Run:
+        """Make a directory of its own, ``runs_dir/name/<local time>``, and let ``latest`` name it.
+
+        Raises `UserError` for a ``name`` that is no plain folder name (so that it cannot leave ``runs_dir``)
+        and when the directory cannot be made.
+
+        >>> with tempfile.TemporaryDirectory() as runs_dir:
+        ...     run = Run.create(runs_dir, "boston")
+        ...     run.checkpoints.is_dir(), Run.find(runs_dir, None) == run
+        (True, True)
+        """
+        runs_dir = Path(runs_dir)
+        _check_name(name)
+        folder = runs_dir / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not folder.resolve().is_relative_to(runs_dir.resolve()):
+                raise UserError(
+                    f"{folder} is a link that leads out of {runs_dir}; choose another name for the run"
+                )
+            run = cls(_make_unique(folder, datetime.now().strftime("%Y%m%d-%H%M%S")))
+            run.checkpoints.mkdir()
+            run.plots.mkdir()
+            _point_latest(runs_dir, run.path)
+        except OSError as error:
+            raise UserError(
+                f"cannot make a run directory in {folder}: {error.strerror or error}; "
+                "is it a directory that you may write in? (--runs-dir chooses another)"
+            ) from None
+        return run
+
+    @classmethod
+    @contextlib.contextmanager
+    def throwaway(cls, name: str) -> Iterator[Run]:
+        """A run in the system's temporary folder, removed when the ``with`` block ends.
+
+        >>> with Run.throwaway("smoke") as run:
+        ...     run.path.is_dir()
+        True
+        >>> run.path.exists()
+        False
+        """
+        with tempfile.TemporaryDirectory(prefix="mytorch-", ignore_cleanup_errors=True) as runs_dir:
+            yield cls.create(runs_dir, name)
+
+    @classmethod
+    def find(cls, runs_dir: str | os.PathLike[str], selector: str | None) -> Run:
+        """The run that ``selector`` means.
+
+        ``None`` or ``latest`` is the latest run; a run directory's path is that run; ``boston`` is the newest
+        run of that name; ``bos`` too, if only one name begins so; ``boston/2026`` is the run of that name
+        whose time begins so. Raises `UserError` with what there is, when nothing or more than one run fits.
+        """
+        runs_dir = Path(runs_dir)
+        if selector is None or selector == LATEST:
+            return _find_latest(runs_dir)
+        path = Path(selector)
+        if _is_run(path):
+            return cls(_follow_latest(path) or path)
+        if path.exists() and path.resolve() in (runs_dir.resolve(), (runs_dir / LATEST).resolve()):
+            return _find_latest(runs_dir)
+        if path.is_dir() and path.resolve().is_relative_to(runs_dir.resolve()):
+            # runs/boston/, as a shell completes it
+            selector = path.resolve().relative_to(runs_dir.resolve()).as_posix()
+        return _find_by_name(runs_dir, selector)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def name(self) -> str:
+        """The name under which the run was made: that of the folder around it."""
+        return self.path.absolute().parent.name
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def summary(self) -> Path:
+        return self.path / "summary.json"
+
+    @property
+    def eval(self) -> Path:
+        return self.path / "eval.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        return self.checkpoints / "best.safetensors"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        return self.checkpoints / "last.safetensors"
+
+    @property
+    def plots(self) -> Path:
+        return self.path / "plots"
+
+    @property
+    def loss_plot(self) -> Path:
+        return self.plots / "loss.png"
+
+    @property
+    def predictions_plot(self) -> Path:
+        return self.plots / "predictions.png"
+
+    @property
+    def confusion_plot(self) -> Path:
+        return self.plots / "confusion.png"
+
+
+# --- making a run -------------------------------------------------------------------------------------------
+
+
+def _check_name(name: str) -> None:
+    problem = None
+    if not name or name != name.strip():
+        problem = "it is empty or begins or ends with a space"
+    elif name.startswith(".") or name.endswith("."):
+        problem = "it begins or ends with a dot"
+    elif found := _RESERVED_CHARACTERS.search(name):
+        problem = f"it contains {found.group()!r}"
+    elif name.lower() in _RESERVED_NAMES | {LATEST}:
+        problem = "the name has a meaning of its own"
+    elif len(os.fsencode(name)) > 100:
+        problem = "it is longer than 100 bytes"
+    if problem:
+        raise UserError(
+            f"{name!r} cannot name a run: {problem}; use a plain folder name such as 'boston-wide'"
+        )
+
+
+def _make_unique(folder: Path, stamp: str) -> Path:
+    """Make ``folder/stamp``, or ``stamp-2``, ...; ``mkdir`` lets exactly one caller have each of them."""
+    number = 1
+    while True:
+        path = folder / (stamp if number == 1 else f"{stamp}-{number}")
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            number += 1
+
+
+def _point_latest(runs_dir: Path, run: Path) -> None:
+    """Let ``runs_dir/latest`` name the run, in one step, so that it names a whole run at every moment."""
+    pointer = runs_dir / LATEST
+    if pointer.is_dir() and not pointer.is_symlink():
+        raise UserError(
+            f"{pointer} is a directory, but that name is kept for the link to the newest run; move it away"
+        )
+    target = run.relative_to(runs_dir)
+    # Windows cannot replace a link to a directory in one step, and lets few users make one.
+    if os.name != "nt":
+        temporary = atomic.temporary_name(pointer)
+        try:
+            temporary.symlink_to(target)
+            temporary.replace(pointer)
+            return
+        except OSError:  # a file system without links: the text file below, or its clear error
+            temporary.unlink(missing_ok=True)
+    atomic.write_text(pointer, target.as_posix() + "\n")
+
+
+# --- finding a run ------------------------------------------------------------------------------------------
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "config.yaml").is_file() or (path / "checkpoints").is_dir()
+
+
+def _age_key(path: Path) -> tuple[str, int]:
+    """Sorts runs by their time, then by the number that tells apart those of one second."""
+    found = _STAMP.fullmatch(path.name)
+    return (found.group(1), int(found.group(2) or 1)) if found else (path.name, 0)
+
+
+def _runs_by_name(runs_dir: Path) -> dict[str, list[Path]]:
+    """Every name with its runs, oldest first."""
+    runs: dict[str, list[Path]] = {}
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for folder in sorted(runs_dir.iterdir()):
+            if folder.name != LATEST and folder.is_dir():
+                found = [path for path in folder.iterdir() if _STAMP.fullmatch(path.name) and _is_run(path)]
+                if found:
+                    runs[folder.name] = sorted(found, key=_age_key)
+    return runs
+
+
+def _existing_runs(runs_dir: Path) -> dict[str, list[Path]]:
+    runs = _runs_by_name(runs_dir)
+    if not runs:
+        raise UserError(
+            f"there are no runs in {runs_dir} yet; make one with: mytorch train configs/boston.yaml"
+        )
+    return runs
+
+
+def _follow_latest(pointer: Path) -> Path | None:
+    """The run that a ``latest`` link or file names, under its own path; None if it is not there."""
+    try:
+        target = os.readlink(pointer) if pointer.is_symlink() else pointer.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    run = pointer.parent / target
+    return run if target and _is_run(run) else None
+
+
+def _find_latest(runs_dir: Path) -> Run:
+    runs = _existing_runs(runs_dir)
+    newest = max((paths[-1] for paths in runs.values()), key=_age_key)
+    # The pointer decides: it knows the order of runs within a second. Without it, or when its run was
+    # deleted, the newest of those that are there is the latest.
+    return Run(_follow_latest(runs_dir / LATEST) or newest)
+
+
+def _find_by_name(runs_dir: Path, selector: str) -> Run:
+    runs = _existing_runs(runs_dir)
+    name_part, slash, stamp_part = selector.partition("/")
+    names = (
+        [name_part]
+        if name_part in runs
+        else [name for name in runs if name_part and name.startswith(name_part)]
+    )
+    if not names:
+        raise _nothing_matches(runs_dir, selector, runs)
+    if len(names) > 1:
+        raise UserError(
+            f"{selector!r} fits more than one name in {runs_dir}: {', '.join(names)}; write more of it"
+        )
+    of_name = runs[names[0]]
+    matches = [path for path in of_name if path.name.startswith(stamp_part)]
+    exact = [path for path in of_name if path.name == stamp_part]
+    if not matches:
+        raise _nothing_matches(runs_dir, selector, runs)
+    if slash and stamp_part and not exact and len(matches) > 1:
+        listed = "\n".join(f"  {names[0]}/{path.name}" for path in matches[::-1][:_LISTED])
+        raise UserError(
+            f"{selector!r} fits {len(matches)} runs in {runs_dir}, newest first:\n{listed}\nwrite more of it"
+        )
+    return Run((exact or matches)[-1])
+
+
+def _nothing_matches(runs_dir: Path, selector: str, runs: dict[str, list[Path]]) -> UserError:
+    lines = [f"  {name}/{paths[-1].name}" + (f" and {len(paths) - 1} older" if len(paths) > 1 else "")
+             for name, paths in runs.items()]  # fmt: skip
+    more = [f"  and {len(lines) - _LISTED} more names"] if len(lines) > _LISTED else []
+    return UserError(
+        "\n".join(
+            [f"no run {selector!r}, neither as a path nor in {runs_dir}; there is:", *lines[:_LISTED], *more]
+        )
+    )
+
+
+# --- the files of a run -------------------------------------------------------------------------------------
+
+
+def metric_columns(metrics: Sequence[str]) -> list[str]:
+    """The columns of metrics.csv for these metrics, in order.
+
+    >>> metric_columns(["mae"])[4:]
+    ['train_loss', 'validation_loss', 'train_mae', 'validation_mae']
+    """
+    columns = ["epoch", "seconds", "learning_rate", "gradient_norm", "train_loss", "validation_loss"]
+    for metric in metrics:
+        columns += [f"train_{metric}", f"validation_{metric}"]
+    return columns
+
+
+class MetricsLog:
+    """Writes metrics.csv: a header, then a row an epoch, each handed to the system as soon as it is known.
+
+    Numbers are written with ``repr`` and read back to the same bits by `read_metrics`; ``None`` (no
+    validation split) is an empty cell. Refuses to write over a file that is there.
+
+    >>> with Run.throwaway("example") as run:
+    ...     with MetricsLog(run.metrics, ["epoch", "train_loss"]) as log:
+    ...         log.append({"epoch": 1, "train_loss": 0.1})
+    ...     read_metrics(run.metrics)
+    [{'epoch': 1, 'train_loss': 0.1}]
+    """
+
+    def __init__(self, path: str | os.PathLike[str], columns: Sequence[str]) -> None:
+        self.columns = list(columns)
+        self._file = open(path, "x", encoding="utf-8", newline="")  # noqa: SIM115 (closed by close)
+        self._write(self.columns)
+
+    def append(self, row: Mapping[str, float | None]) -> None:
+        """Add an epoch's row. Raises ``ValueError`` if it has not exactly the log's columns."""
+        if set(row) != set(self.columns):
+            raise ValueError(f"expected a row with the columns {self.columns}, got {list(row)}")
+        self._write([_cell(column, row[column]) for column in self.columns])
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> MetricsLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self, cells: Sequence[str]) -> None:
+        csv.writer(self._file, lineterminator="\n").writerow(cells)
+        self._file.flush()
+
+
+def _cell(column: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return str(int(value)) if column == "epoch" else repr(float(value))
+
+
+def read_metrics(path: str | os.PathLike[str]) -> list[Row]:
+    """The rows of a metrics.csv: ``epoch`` an ``int``, all else ``float``, an empty cell ``None``.
+
+    A last line without its line end, which a killed run may leave, is no row. Raises `UserError`, naming file
+    and line, for a file that is missing or holds anything else.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: cannot read the metrics: {getattr(error, 'strerror', None) or error}"
+        ) from None
+    lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
+    if not lines or lines[0][:1] != ["epoch"]:
+        raise UserError(f"{path}: expected a metrics.csv whose first column is 'epoch'")
+    columns = lines[0]
+    rows: list[Row] = []
+    for number, cells in enumerate(lines[1:], start=2):
+        if len(cells) != len(columns):
+            raise UserError(f"{path}:{number}: expected {len(columns)} cells, got {len(cells)}")
+        try:
+            row: Row = {
+                name: float(cell) if cell else None for name, cell in zip(columns, cells, strict=True)
+            }
+            row["epoch"] = int(cells[0])
+        except ValueError as error:
+            raise UserError(f"{path}:{number}: expected numbers: {error}") from None
+        rows.append(row)
+    return rows
+
+
+def to_json(document: Any) -> str:
+    """``document`` as JSON text that every reader accepts, with NumPy's numbers and arrays as plain ones.
+
+    JSON has no NaN and no infinity: they become the strings ``"nan"``, ``"inf"`` and ``"-inf"``, which
+    ``float`` reads back. (``null`` would lose which it was, and compares as less than every number in ``jq``:
+    a gate would pass.)
+
+    >>> print(to_json({"loss": np.float32(0.5), "mae": float("nan")}))
+    {
+      "loss": 0.5,
+      "mae": "nan"
+    }
+    """
+    return json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (np.generic, np.ndarray)):
+        return _plain(value.tolist())
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def write_summary(path: str | os.PathLike[str], summary: Mapping[str, Any]) -> None:
+    """Write a summary.json or eval.json in one atomic step; the format is that of `to_json`."""
+    atomic.write_text(path, to_json(summary) + "\n")

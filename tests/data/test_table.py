@@ -1,0 +1,278 @@
+"""Reading CSV files: values, missing cells, both roads alike, and what each kind of broken file says."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mytorch.data import table as table_module
+from mytorch.data.table import DataError, Table, read_csv, read_header
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content: str | bytes, name: str = "data.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+def assert_equal(left: Table, right: Table) -> None:
+    assert left.names == right.names
+    np.testing.assert_array_equal(left.lines, right.lines)
+    for name in left.names:
+        assert left[name].values.dtype == right[name].values.dtype
+        np.testing.assert_array_equal(left[name].values, right[name].values)
+        np.testing.assert_array_equal(left[name].missing, right[name].missing)
+
+
+def test_reads_numbers_text_and_missing_cells(write):
+    table = read_csv(write("a,city,c\n1, Seoul ,.5\n?,,1e-3\n+2.,NA,nan\n"))
+    assert len(table) == 3
+    np.testing.assert_array_equal(table["a"].values, [1, np.nan, 2])
+    np.testing.assert_array_equal(table["a"].missing, [False, True, False])
+    assert table["city"].values.tolist() == ["Seoul", "", ""]
+    assert table["city"].missing.tolist() == [False, True, True]
+    np.testing.assert_array_equal(table["c"].values, [0.5, 1e-3, np.nan])
+    assert table["a"].values.dtype == np.float64
+    assert not table["a"].is_text
+    assert table["city"].is_text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a,b\n1,2\n3,4\n",
+        "a,b\r\n1,2\r\n3,4\r\n",
+        "a,b\r1,2\r3,4",
+        "\ufeffa,b\n1,2\n3,4",
+        '"a","b"\n"1","2"\n"3","4"\n',
+        " a , b \n 1 ,2\n3, 4 \n",
+        "a,b\n1,2\n3,4\n\n\n",
+    ],
+)
+def test_line_ends_quotes_byte_order_mark_and_spaces(write, content):
+    table = read_csv(write(content))
+    np.testing.assert_array_equal(table["a"].values, [1, 3])
+    np.testing.assert_array_equal(table["b"].values, [2, 4])
+
+
+def test_quoted_cells_may_hold_delimiters_quotes_and_line_ends(write):
+    table = read_csv(write('a,b\n"x, ""y""",1\n"two\nlines",2\nz,3\n'))
+    assert table["a"].values.tolist() == ['x, "y"', "two\nlines", "z"]
+    assert table.lines.tolist() == [2, 3, 5]
+
+
+@pytest.mark.parametrize("last", ["4", "x"])
+def test_lines_count_blank_lines(write, last):
+    table = read_csv(write(f"\na,b\n\n1,y\n\n\n2,{last}\n".replace("y", "3" if last == "4" else "y")))
+    assert table.lines.tolist() == [4, 7]
+
+
+def test_gzip_is_recognised_by_content(write):
+    plain = write("a,b\n1,2\n3,x\n".replace("x", "4"))
+    assert_equal(read_csv(write(gzip.compress(plain.read_bytes()))), read_csv(plain))
+    packed = write(gzip.compress(b"a,b\n1,2\n"), "data.csv.gz")
+    assert read_header(packed) == ["a", "b"]
+
+
+def test_other_delimiter_and_encoding(write):
+    table = read_csv(write("도시\t값\n서울\t1\n".encode("cp949")), delimiter="\t", encoding="cp949")
+    assert table.names == ["도시", "값"]
+    assert table["도시"].values.tolist() == ["서울"]
+    assert read_csv(write("a,b\n1,2\n".encode("utf-16")), encoding="utf-16")["b"].values.tolist() == [2.0]
+
+
+def test_columns_keeps_those_asked_for_and_does_not_look_at_others(write):
+    path = write("a,when,b\n1,2024-01-02,3\n2,7,inf\n")
+    assert read_csv(path, columns=["a"]).names == ["a"]
+    path = write("a,b,c\n1,2,3\n")
+    assert read_csv(path, columns=["c", "a"]).names == ["c", "a"]
+    assert read_csv(path, columns=["c", "a"])["c"].values.tolist() == [3.0]
+
+
+def test_categorical_keeps_the_spelling(write):
+    table = read_csv(write("zip,day\n007,2024-01-02\n10,NA\n"), categorical=["zip", "day"])
+    assert table["zip"].values.tolist() == ["007", "10"]
+    assert table["day"].values.tolist() == ["2024-01-02", ""]
+
+
+@pytest.mark.parametrize("cell", ["-999", " -999 ", "-999.0"])
+def test_a_number_can_stand_for_missing_if_spelled_alike(write, cell):
+    column = read_csv(write(f"a,b\n1,2\n{cell},3\n"), missing_values=["-999"])["a"]
+    assert column.missing.tolist() == [False, cell.strip() == "-999"]
+
+
+def test_column_of_missing_cells_is_numbers(write):
+    column = read_csv(write("a,b\n,1\n,2\n"))["a"]
+    assert not column.is_text
+    assert column.missing.all()
+
+
+def test_kind_is_decided_past_a_chunk_of_missing_cells(write, monkeypatch):
+    monkeypatch.setattr(table_module, "_CHUNK_ROWS", 2)
+    table = read_csv(write("a,b\n,\n,\n,\nx,1\n,2\n"))
+    assert table["a"].values.tolist() == ["", "", "", "x", ""]
+    np.testing.assert_array_equal(table["b"].values, [np.nan, np.nan, np.nan, 1, 2])
+
+
+ERRORS = {
+    "empty": ("", r"data.csv: is empty; expected a header line"),
+    "only blank lines": ("\n \n", r"is empty"),
+    "header only": ("a,b\n", r"data.csv: has a header and no rows"),
+    "header and blank lines": ("a,b\n\n\n", r"has a header and no rows"),
+    "no header": ("1,2\n3,4\n", r"data.csv:1: expected a header line with column names, got numbers"),
+    "unnamed column": ("a,,c\n1,2,3\n", r"data.csv:1: column 2 has no name"),
+    "same name twice": ("a,b, a\n1,2,3\n", r"data.csv:1: columns 1 and 3 have the same name 'a'"),
+    "short row": ("a,b,c\n1,2,3\n4,5\n", r"data.csv:3: expected 3 fields, as in the header, got 2"),
+    "long row": ("a,b\n1,2\n4,5,6\n", r"data.csv:3: expected 2 fields, as in the header, got 3"),
+    "all rows long": ("a,b\n1,2,3\n4,5,6\n", r"data.csv:2: expected 2 fields, as in the header, got 3"),
+    "short row after a quoted line end": ('a,b\n"1\n",x\n2\n', r"data.csv:4: expected 2 fields"),
+    "text among numbers": (
+        "a,b\n1,2\n3,4\n5,abc\n",
+        r"data.csv:4: column 'b': expected a number, as on line 2, got 'abc'",
+    ),
+    "number among text": (
+        "a\nx\n3\n",
+        r"data.csv:3: column 'a': expected text, as 'x' on line 2, got the number '3'",
+    ),
+    "decimal comma": (
+        'a;b\n1.5;2\n"1,5";3\n',
+        r"data.csv:3: column 'a': .* got '1,5'; write decimals with a point",
+    ),
+    "underscore": ("a\n1\n1_000\n", r"column 'a': expected a number, as on line 2, got '1_000'"),
+    "digits of another script": ("a\n1\n\u0661\n", r"data.csv:3: column 'a': expected a number"),
+    "infinity": ("a,b\n1,2\n1,-inf\n", r"data.csv:3: column 'b': expected a finite number, got '-inf'"),
+    "infinity first": ("a\nInfinity\n", r"data.csv:2: column 'a': expected a finite number, got 'Infinity'"),
+    "too large": ("a,b\n1,2\n1,1e400\n", r"data.csv:3: column 'b': '1e400' is too large for a 64-bit float"),
+    "date": (
+        "day,b\n2024-01-02,2\n",
+        r"data.csv:2: column 'day': '2024-01-02' looks like a date .* 'categorical'",
+    ),
+    "european date": ("day\n31.12.2024\n", r"'31.12.2024' looks like a date"),
+    "time": ("t\n12:30\n", r"'12:30' looks like a date or a time"),
+    "NUL": ("a,b\n1,2\n3,\0\n", r"data.csv:3: holds a NUL byte"),
+    "NUL in the header": ("a,\0\n1,2\n", r"data.csv:1: holds a NUL byte"),
+    "open quote": ('a,b\n1,2\n"3,4\n5,6\n', r"data.csv:3: cannot be read as CSV: .*; check the quotes"),
+    "text after a quote": ('a,b\n"1"x,2\n', r"data.csv:2: cannot be read as CSV"),
+    "wrong encoding": (b"a,b\n1,x\n2,caf\xe9\n", r"data.csv:3: byte 0xe9 is not utf-8; set encoding"),
+    "UTF-16": ("a,b\n1,2\n".encode("utf-16"), r"data.csv: is not utf-8; it looks like UTF-16"),
+    "Excel": (b"PK\x03\x04\x14\x00", r"is a ZIP file or an Excel workbook"),
+    "cut gzip": (gzip.compress(b"a,b\n" + b"1,2\n" * 99)[:-9], r"data.csv: the compressed file is damaged"),
+    "bad gzip": (b"\x1f\x8b" + b"junk" * 9, r"data.csv: the compressed file is damaged"),
+}
+
+
+@pytest.mark.parametrize("what", ERRORS)
+def test_errors_name_the_place(write, what):
+    content, message = ERRORS[what]
+    delimiter = ";" if what == "decimal comma" else ","
+    with pytest.raises(DataError, match=message):
+        read_csv(write(content), delimiter=delimiter)
+
+
+def test_wrong_encoding_deep_in_a_long_file(write):
+    content = b"a,b\n" + b"1,2\n" * 50_000 + b"\xff,2\n"
+    with pytest.raises(DataError, match=r"data.csv:50002: byte 0xff is not utf-8"):
+        read_csv(write(content))
+
+
+def test_a_mistake_in_a_later_chunk_has_its_own_line(write):
+    content = "a,b\n" + "1,2\n" * 20_000 + "1,x\n"
+    with pytest.raises(
+        DataError, match=r"data.csv:20002: column 'b': expected a number, as on line 2, got 'x'"
+    ):
+        read_csv(write(content))
+
+
+def test_missing_file_names_a_similar_one(write, tmp_path):
+    write("a\n1\n", "boston.csv")
+    with pytest.raises(DataError, match=r"bostn.csv: no such file in '.*'; did you mean 'boston.csv'\?"):
+        read_csv(tmp_path / "bostn.csv")
+    with pytest.raises(DataError, match=r"no such file; there is no directory '.*nowhere'"):
+        read_csv(tmp_path / "nowhere" / "boston.csv")
+
+
+def test_a_directory_lists_its_csv_files(write, tmp_path):
+    write("a\n1\n", "boston.csv")
+    write("a\n1\n", "packed.csv.gz")
+    with pytest.raises(
+        DataError, match=r"is a directory, expected a CSV file; CSV files in it: boston.csv, packed.csv.gz"
+    ):
+        read_csv(tmp_path)
+
+
+def test_arguments_are_checked(write):
+    path = write("medv,rm\n1,2\n")
+    with pytest.raises(
+        DataError, match=r"no column 'medvv'; did you mean 'medv'\? the columns are: medv, rm"
+    ):
+        read_csv(path, columns=["medvv"])
+    with pytest.raises(DataError, match=r"no column 'zzz'; the columns are: medv, rm"):
+        read_csv(path, categorical=["zzz"])
+    with pytest.raises(DataError, match=r"no column 'tax'; did you mean|no column 'tax'; the columns"):
+        read_csv(path)["tax"]
+    for delimiter in ("", ";;", "\n", '"', "e", "7", "."):
+        with pytest.raises(DataError, match="expected a delimiter of one character"):
+            read_csv(path, delimiter=delimiter)
+    for encoding in ("utf-99", "hex"):
+        with pytest.raises(DataError, match=f"unknown encoding '{encoding}'"):
+            read_csv(path, encoding=encoding)
+    with pytest.raises(DataError, match=r"the header is one field 'medv,rm': is the delimiter ','\?"):
+        read_csv(path, delimiter=";", columns=["medv"])
+
+
+cells = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.integers().map(str),
+    st.sampled_from(
+        ["", "nan", "inf", " 1 ", "1e400", "1_0", "0x1", "-", "1.", ".5", '"2"', "x", "#1", "1\xa0", "\u0661"]
+    ),
+)
+rows = st.lists(st.lists(cells, min_size=2, max_size=2), min_size=1, max_size=6)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    rows=rows, end=st.sampled_from(["\n", "\r\n", "\n\n", "\r"]), delimiter=st.sampled_from([",", ";", "\t"])
+)
+def test_the_fast_road_gives_what_the_other_gives(write, monkeypatch, rows, end, delimiter):
+    path = write(delimiter.join("ab") + end + end.join(delimiter.join(row) for row in rows))
+
+    def outcome() -> Table | str:
+        try:
+            return read_csv(path, delimiter=delimiter)
+        except DataError as error:
+            return str(error)
+
+    fast = outcome()
+    with monkeypatch.context() as patch:
+        patch.setattr(table_module, "_read_numbers", lambda *arguments: None)
+        slow = outcome()
+    if isinstance(fast, str) or isinstance(slow, str):
+        assert fast == slow
+    else:
+        assert_equal(fast, slow)
+
+
+def test_plain_numbers_take_the_fast_road(write, monkeypatch):
+    monkeypatch.setattr(table_module, "_ColumnBuilder", None)
+    assert read_csv(write("a,b\n1,2\n\n3,4e-5\n"))["b"].values.tolist() == [2.0, 4e-5]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(content=st.binary(max_size=60))
+def test_any_bytes_give_a_table_or_a_data_error(write, content):
+    path = write(content)
+    try:
+        rows, message = len(read_csv(path)), ""
+    except DataError as error:
+        rows, message = 0, str(error)
+    assert rows > 0 or message.startswith(str(path))
