@@ -209,4 +209,4 @@ float = float32
 int = int32
 inf, nan, pi, e = __import__("math").inf, __import__("math").nan, __import__("math").pi, __import__("math").e
 
-__version__ = "0.1.0"
+from mytorch.version import __version__

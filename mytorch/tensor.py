@@ -350,12 +350,16 @@ class Tensor(DifferentiableArray):
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self.node is not None:
             self.node.captured_by = weakref.ref(self)
+            self.node.observed = True
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
         """Call `hook(grad)` when the gradient of this tensor is complete; what it returns replaces the gradient."""
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        owner: Any = self if self.node is None else self.node
+        owner: Any = self
+        if self.node is not None:
+            owner = self.node
+            owner.observed = True
         if owner.hooks is None:
             owner.hooks = {}
         return Handle.add(owner.hooks, hook)

@@ -22,26 +22,6 @@ from mytorch.autograd.primitive import NUMPY, TENSORS, apply, namespace_of, wrap
 __all__ = ["backward", "grad"]
 
 ndarray = np.ndarray
-MISSING = object()
-
-
-class _Arrived:
-    """The gradient that has arrived at one place so far. `owned` means that nobody else sees its memory."""
-
-    __slots__ = ("gradient", "owned", "target")
-
-    def __init__(self, target: Any, gradient: Any, owned: bool) -> None:
-        self.target = target
-        self.gradient = gradient
-        self.owned = owned
-
-    def add(self, gradient: Any) -> None:
-        """Add another gradient; in place once the memory is our own."""
-        if self.owned and type(self.gradient) is ndarray and self.gradient.dtype == gradient.dtype:
-            np.add(self.gradient, gradient, out=self.gradient)
-        else:
-            self.gradient = table.as_raw(self.gradient + gradient)
-            self.owned = True
 
 
 def walk(
@@ -51,79 +31,127 @@ def walk(
     keep_graph: bool,
     create_graph: bool,
     targets: Sequence[DifferentiableArray] | None = None,
-) -> dict[int, _Arrived]:
-    """Carry gradients from `roots` down the graph; returns what arrived at leaves and `targets`, by the tensor's id.
+) -> dict[int, list[Any]]:
+    """Carry gradients from `roots` down the graph.
 
-    With `create_graph`, gradients are tensors and every step is recorded; without, they are raw arrays.
+    Returns what arrived at the leaves, or at `targets` if given: by the tensor's id, `[tensor, gradient, owned]`, where
+    `owned` says that nobody else sees the gradient's memory. With `create_graph`, gradients are tensors and every step
+    is recorded; without, they are raw arrays.
     """
-    heap: list[int] = []
-    pending: dict[int, _Arrived] = {}
-    arrived: dict[int, _Arrived] = {}
-    wanted = None if targets is None else {id(t) for t in targets}
-    captures = {id(t.node): t for t in targets or () if t.node is not None}
+    heap: list[int] = []  # the numbers of the nodes in `pending`, negated: the highest comes first
+    pending: dict[int, list[Any]] = {}  # by number: node, gradient so far, whether its memory is ours
+    arrived: dict[int, list[Any]] = {}
     useful = None if targets is None else _leads_to(roots, targets)
-
-    def deliver(edge: Any, gradient: Any, owned: bool) -> None:
-        if isinstance(edge, Node):
-            number = edge.number
-            entry = pending.get(number)
-            if entry is None:
-                pending[number] = _Arrived(edge, gradient, owned)
-                heappush(heap, -number)
-            else:
-                entry.add(gradient)
-        elif wanted is None or id(edge) in wanted:
-            entry = arrived.get(id(edge))
-            if entry is None:
-                arrived[id(edge)] = _Arrived(edge, gradient, owned)
-            else:
-                entry.add(gradient)
+    wanted = None if targets is None else {id(t) for t in targets if t.node is None}
+    captured = {id(t.node): t for t in targets or () if t.node is not None}
 
     for root, gradient in zip(roots, gradients, strict=True):
-        deliver(root if root.node is None else root.node, gradient, False)
+        if root.node is None:
+            if wanted is None or id(root) in wanted:
+                _add(arrived, id(root), root, gradient, False)
+        elif _add(pending, root.node.number, root.node, gradient, False):
+            heappush(heap, -root.node.number)
 
     while heap:
         number = -heappop(heap)
-        entry = pending.pop(number)
-        node, g = entry.target, entry.gradient
-        if node.hooks is not None:
-            g = _run_hooks(node.hooks, g)
-        if node.captured_by is not None:
-            _capture(node.captured_by, g)
-        if id(node) in captures:
-            arrived[id(captures[id(node)])] = _Arrived(captures[id(node)], g, False)
-        if useful is not None and number not in useful:
-            continue
-        if isinstance(node, Pick):
+        node, g, _ = pending.pop(number)
+        if node.observed:
+            g = _show_to_observers(node, g)
+        if useful is not None:
+            if id(node) in captured:
+                target = captured[id(node)]
+                _add(arrived, id(target), target, g, False)
+            if number not in useful:
+                continue
+        primitive = node.primitive
+        if primitive is not None and primitive.simple and not create_graph and node.options is None:
+            if node.arrays is None or node.tensors or node.out is not None:
+                _check_kept(node)
+            xp = NUMPY if type(g) is ndarray else namespace_of(g)
+            out, inputs = node.out, node.arrays
+            results = [
+                None if edge is None or vjp is None else vjp(xp, g, out, *inputs)
+                for edge, vjp in zip(node.edges, primitive.vjps, strict=False)
+            ]
+        elif isinstance(node, Pick):
             _deliver_to_output(pending, heap, node, g)
             continue
-        if node.arrays is None:
-            raise RuntimeError(
-                f"Trying to backward through the graph a second time: what {node.name()} had kept for its derivative "
-                "was freed by the first backward(). Pass retain_graph=True to the first backward() or grad() if you "
-                "need to go through the graph again."
-            )
-        if node.tensors or node.out_version is not None:
-            _check_versions(node)
-        results = _derivatives(node, g, create_graph)
-        shapes = node.shapes
-        custom = node.primitive is None
-        for position, (edge, gi) in enumerate(zip(node.edges, results, strict=True)):
+        else:
+            _check_kept(node)
+            results = _derivatives(node, g, create_graph)
+        if node.shapes is not None:
+            results = _undo_broadcasting(node.shapes, results, create_graph)
+        for edge, gi in zip(node.edges, results, strict=False):
             if edge is None or gi is None:
                 continue
-            if shapes is not None and gi.shape != shapes[position]:
-                gi = apply(table.TABLE["sum_to"], gi, shape=shapes[position]) if create_graph else _sum_to(gi, shapes[position])
-            if create_graph:
-                deliver(edge, gi, False)
-            else:
-                if type(gi) is not ndarray:
-                    gi = table.as_raw(gi)
-                deliver(edge, gi, not custom and gi is not g and gi.base is None)
+            if not create_graph and type(gi) is not ndarray:
+                gi = table.as_raw(gi)
+            if isinstance(edge, Node):
+                if _add(pending, edge.number, edge, gi, False):
+                    heappush(heap, -edge.number)
+            elif wanted is None or id(edge) in wanted:
+                owned = not create_graph and primitive is not None and gi is not g and gi.base is None
+                _add(arrived, id(edge), edge, gi, owned)
         if node.post_hooks is not None:
             _run_post_hooks(node, results, g)
-        if not keep_graph:
+        if not keep_graph and node.arrays:
             node.release()
     return arrived
+
+
+def _add(entries: dict[int, list[Any]], key: int, target: Any, gradient: Any, owned: bool) -> bool:
+    """Add a gradient to what has arrived at a place; True if it is the first. In place once the memory is our own."""
+    entry = entries.get(key)
+    if entry is None:
+        entries[key] = [target, gradient, owned]
+        return True
+    held = entry[1]
+    if entry[2] and type(held) is ndarray and held.dtype == gradient.dtype:
+        np.add(held, gradient, out=held)
+    else:
+        entry[1] = table.as_raw(held + gradient)
+        entry[2] = not isinstance(held, DifferentiableArray)
+    return False
+
+
+def _check_kept(node: Any) -> None:
+    """Refuse to go on with values that were freed, or overwritten since the operation used them."""
+    if node.arrays is None:
+        raise RuntimeError(
+            f"Trying to backward through the graph a second time: what {node.name()} had kept for its derivative "
+            "was freed by the first backward(). Pass retain_graph=True to the first backward() or grad() if you "
+            "need to go through the graph again."
+        )
+    for position, tensor in enumerate(node.tensors):
+        if tensor is not None and tensor.version is not None:
+            expected = 0 if node.versions is None else node.versions[position]
+            if tensor.version[0] != expected:
+                raise _overwritten(node, tensor.array, expected, tensor.version[0], f"input {position} of")
+    if node.out is not None:
+        counter, expected = node.out_version
+        if counter[0] != expected:
+            raise _overwritten(node, node.out, expected, counter[0], "output 0 of")
+
+
+def _undo_broadcasting(shapes: Sequence[Any], results: Sequence[Any], create_graph: bool) -> list[Any]:
+    """Sum each gradient over the dimensions in which its input had been stretched."""
+    return [
+        g
+        if g is None or shape is None or g.shape == shape
+        else apply(table.TABLE["sum_to"], g, shape=shape)
+        if create_graph
+        else namespace_of(g).sum_to(g, shape)
+        for g, shape in zip(results, shapes, strict=True)
+    ]
+
+
+def _show_to_observers(node: Any, g: Any) -> Any:
+    """Hooks on a gradient may replace it; `retain_grad` keeps it."""
+    if node.hooks is not None:
+        g = _run_hooks(node.hooks, g)
+    if node.captured_by is not None:
+        _capture(node.captured_by, g)
+    return g
 
 
 def _derivatives(node: Any, g: Any, create_graph: bool) -> Sequence[Any]:
@@ -171,34 +199,14 @@ def _result_as_tensor(node: Any) -> Any:
     return out
 
 
-def _sum_to(g: Any, shape: tuple[int, ...]) -> Any:
-    return namespace_of(g).sum_to(g, shape)
-
-
-def _deliver_to_output(pending: dict[int, _Arrived], heap: list[int], pick: Any, g: Any) -> None:
-    """Collect the gradients of the outputs of one operation in a list, a place for each."""
+def _deliver_to_output(pending: dict[int, list[Any]], heap: list[int], pick: Any, g: Any) -> None:
+    """Collect the gradients of the outputs of one operation in a tuple, a place for each."""
     node = pick.edges[0]
     entry = pending.get(node.number)
     if entry is None:
-        entry = pending[node.number] = _Arrived(node, (None,) * node.outputs, False)
+        entry = pending[node.number] = [node, (None,) * node.outputs, False]
         heappush(heap, -node.number)
-    gradients = list(entry.gradient)
-    gradients[pick.index] = g
-    entry.gradient = tuple(gradients)
-
-
-def _check_versions(node: Any) -> None:
-    """Refuse to differentiate with a value that has been overwritten since the operation used it."""
-    recorded = node.versions
-    for position, tensor in enumerate(node.tensors):
-        if tensor is not None and tensor.version is not None:
-            expected = 0 if recorded is None else recorded[position]
-            if tensor.version[0] != expected:
-                raise _overwritten(node, tensor.array, expected, tensor.version[0], f"input {position} of")
-    if node.out_version is not None and node.arrays is not None:
-        counter, expected = node.out_version
-        if counter[0] != expected:
-            raise _overwritten(node, node.out, expected, counter[0], "the output 0 of")
+    entry[1] = (*entry[1][: pick.index], g, *entry[1][pick.index + 1 :])
 
 
 def _overwritten(node: Any, array: Any, expected: int, found: int, what: str) -> RuntimeError:
@@ -299,8 +307,8 @@ def backward(
         raise RuntimeError("'inputs' argument to backward() cannot be empty.")
     keep = create_graph if retain_graph is None else retain_graph
     arrived = _in_mode(create_graph, roots, gradients, keep, targets)
-    for entry in arrived.values():
-        _accumulate(entry, create_graph)
+    for leaf, gradient, owned in arrived.values():
+        _accumulate(leaf, gradient, owned, create_graph)
 
 
 def grad(
@@ -352,7 +360,7 @@ def grad(
     for position, target in enumerate(targets):
         entry = arrived.get(id(target))
         if entry is not None:
-            value = entry.gradient
+            value = entry[1]
             if target.node is None and target.hooks is not None:  # type: ignore[attr-defined]
                 value = _run_hooks(target.hooks, value)  # type: ignore[attr-defined]
             found.append(value if isinstance(value, DifferentiableArray) else wrap(value))
@@ -377,7 +385,7 @@ def apply_node(node: Node, gradient: Any) -> Any:
 
 def _in_mode(
     create_graph: bool, roots: Sequence[Any], gradients: Sequence[Any], keep: bool, targets: Sequence[Any] | None
-) -> dict[int, _Arrived]:
+) -> dict[int, list[Any]]:
     """Walk with recording on exactly if the gradients are to be differentiable."""
     before = mode.enabled
     mode.enabled = create_graph
@@ -387,24 +395,17 @@ def _in_mode(
         mode.enabled = before
 
 
-def _accumulate(entry: _Arrived, create_graph: bool) -> None:
+def _accumulate(leaf: Any, g: Any, owned: bool, create_graph: bool) -> None:
     """Add what arrived at a leaf (or a wanted tensor) to its `.grad`."""
-    leaf, g = entry.target, entry.gradient
-    hooks = leaf.hooks if leaf.node is None else None
-    if hooks is not None:
-        g, entry.owned = _run_hooks(hooks, g), False
+    if leaf.node is None and leaf.hooks is not None:
+        g, owned = _run_hooks(leaf.hooks, g), False
     held = leaf._grad
-    if held is None:
-        if create_graph:
-            leaf._grad = g
-        elif entry.owned:
-            leaf._grad = wrap(g)
-        else:
-            leaf._grad = wrap(g.copy(order="K"))
-    elif create_graph:
-        leaf._grad = held + g
+    if create_graph:
+        leaf._grad = g if held is None else held + g
+    elif held is None:
+        leaf._grad = wrap(g if owned else g.copy(order="K"))
     else:
-        np.add(held.array, g, out=held.array) if type(g) is ndarray else held.array.__iadd__(g)
+        held.array += g
         if held.version is not None:
             held.changed()
     if leaf.after_accumulation is not None:

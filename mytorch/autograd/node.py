@@ -47,6 +47,7 @@ class Node:
     hooks: dict[int, Callable[..., Any]] | None = None  # on the gradient that arrives
     post_hooks: dict[int, Callable[..., Any]] | None = None
     captured_by: Any = None  # a tensor that wants this gradient in its `.grad` (retain_grad)
+    observed: bool = False  # there is something in `hooks` or `captured_by`
     outputs: int = 1
     forward_stack: str | None = None  # where the operation was called, under anomaly detection
 
@@ -74,6 +75,7 @@ class Node:
         """Call `hook(grad_outputs)` before this node's derivatives are computed."""
         if self.hooks is None:
             self.hooks = {}
+        self.observed = True
         return Handle.add(self.hooks, lambda g: _first(hook((g,))))
 
     def backward(self, xp: Any, gradient: Any, create_graph: bool) -> Sequence[Any]:

@@ -122,6 +122,7 @@ class Primitive:
         self.joint = joint
         self.view = view
         self.aux = aux
+        self.simple = joint is None and not aux  # the engine may call the vjps without further preparation
         self.to_float = to_float
         self.outputs = outputs
         self.differentiable = differentiable or (True,) * outputs

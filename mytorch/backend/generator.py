@@ -109,8 +109,7 @@ class Generator:
         twister: Any = self._twister.state["state"]
         block, position = twister["key"], int(twister["pos"])
         # A stream that was seeded and not used yet stands, like a used-up one, at the end of its block, but
-        # PyTorch writes its index as 0. The block tells which it is: only the seeding obeys this
-        # recurrence.
+        # PyTorch writes its index as 0. The block tells which it is: only seeding obeys this recurrence.
         first = int(block[0])
         unused = position == _BLOCK and int(block[1]) == (1812433253 * (first ^ first >> 30) + 1) % 2**32
         state = np.zeros((), _STATE)

@@ -132,7 +132,7 @@ def uniform(
     dtype = _floating(dtype, "uniform_")
     if low > high:
         raise RuntimeError(f"uniform_ expects a [from, to) range, but found from={low} > to={high}")
-    largest = np.finfo(dtype).max
+    largest = float(np.finfo(dtype).max)
     if not (-largest <= low <= largest and -largest <= high <= largest and high - low <= largest):
         raise RuntimeError(f"uniform_ expects a range that {dtype} can hold, but got [{low}, {high})")
     standard = low == 0.0 and high == 1.0
@@ -153,6 +153,7 @@ def normal(
     dtype: DTypeLike,
     mean: float | Array = 0.0,
     std: float | Array = 1.0,
+    *,
     contiguous: bool = True,
 ) -> Array:
     """Normal numbers, as `Tensor.normal_`, `randn` and `torch.normal`.
@@ -175,7 +176,7 @@ def normal(
         return values
     count = _count(shape)
     if contiguous and count >= 16:
-        values = _normal_blocks(generator, count, np.float64 if dtype == np.float64 else np.float32)
+        values = _normal_blocks(generator, count, dtype)
     else:
         values = _normal_pairs(generator, count)
     if mean != 0.0 or std != 1.0:
@@ -183,16 +184,20 @@ def normal(
     return _cast(values, dtype).reshape(shape)
 
 
-def _normal_blocks(generator: Generator, count: int, dtype: DTypeLike) -> Array:
-    """Standard normals from blocks of 16 uniforms; for a part of a block the last 16 are drawn anew."""
+def _normal_blocks(generator: Generator, count: int, dtype: np.dtype[Any]) -> Array:
+    """Standard normals from blocks of 16 uniforms; for a part of a block the last 16 are drawn anew.
+
+    float64 stays float64, the others are computed in float32.
+    """
     draw = _uniform53 if dtype == np.float64 else _uniform24
-    values = draw(generator, count)
     whole = count - count % 16
+    values = draw(generator, whole if dtype == np.float16 else count)  # float16 leaves the part out at first
     for start in range(0, whole, _CHUNK):
         _box_muller(values[start : min(start + _CHUNK, whole)])
     if whole < count:
-        values[-16:] = draw(generator, 16)
-        _box_muller(values[-16:])
+        tail = draw(generator, 16)
+        _box_muller(tail)
+        values = np.concatenate([values[: count - 16], tail])
     return values
 
 
@@ -216,7 +221,7 @@ def _normal_pairs(generator: Generator, count: int) -> NDArray[np.float64]:
     pairs = (count - cached + 1) // 2
     uniforms = _uniform53(generator, 2 * pairs).reshape(pairs, 2)
     if pairs <= 8:  # PyTorch uses the C library's functions, as `math` does; for a few they are quicker, too
-        drawn = np.array([_normal_pair(angle, radius) for angle, radius in uniforms.tolist()]).reshape(-1)
+        drawn = np.array([_normal_pair(*pair) for pair in uniforms.tolist()]).reshape(-1)
     else:
         radius = np.sqrt(-2.0 * np.log1p(-uniforms[:, 1]))
         angle = 2.0 * math.pi * uniforms[:, 0]
@@ -227,9 +232,9 @@ def _normal_pairs(generator: Generator, count: int) -> NDArray[np.float64]:
     return values
 
 
-def _normal_pair(first: float, second: float) -> tuple[float, float]:
-    radius = math.sqrt(-2.0 * math.log1p(-second))
-    angle = 2.0 * math.pi * first
+def _normal_pair(for_angle: float, for_radius: float) -> tuple[float, float]:
+    radius = math.sqrt(-2.0 * math.log1p(-for_radius))
+    angle = 2.0 * math.pi * for_angle
     return radius * math.cos(angle), radius * math.sin(angle)
 
 
@@ -305,11 +310,11 @@ def bernoulli(generator: Generator, shape: Shape, dtype: DTypeLike, p: float | A
     """
     if not np.all((np.less_equal(0.0, p)) & (np.less_equal(p, 1.0))):
         raise RuntimeError(f"bernoulli expects p to be in [0, 1], but got p={p}")
-    if isinstance(p, np.ndarray) and _floating(p.dtype, "bernoulli with tensor p") != np.float64:
-        uniforms: Array = _uniform24(generator, _count(shape))
-    else:
-        uniforms = _uniform53(generator, _count(shape))
-    return (uniforms.reshape(shape) < p).astype(dtype)
+    count = _count(shape)
+    if not isinstance(p, np.ndarray):
+        return (_uniform53(generator, count) < p).astype(dtype).reshape(shape)
+    draw = _uniform53 if _floating(p.dtype, "bernoulli with an array p") == np.float64 else _uniform24
+    return (draw(generator, count) < np.broadcast_to(p, shape).reshape(-1)).astype(dtype).reshape(shape)
 
 
 def dropout_mask(generator: Generator, shape: Shape, dtype: DTypeLike, p: float) -> Array:
@@ -427,7 +432,8 @@ def multinomial(generator: Generator, weights: Array, num_samples: int, replacem
     """Indices drawn in proportion to `weights`, as `torch.multinomial`: `num_samples` of them for each row.
 
     Raises RuntimeError for weights that are not 1-d or 2-d floating point, finite, non-negative and of
-    positive sum, and for more samples than weights without replacement.
+    positive sum, and for more samples than weights without replacement. When the positive weights run out,
+    zero weights follow in their own order; PyTorch's order among them is arbitrary.
 
     >>> multinomial(Generator().manual_seed(0), np.array([0.1, 0.6, 0.3]), 2)
     array([2, 1])
@@ -445,18 +451,18 @@ def multinomial(generator: Generator, weights: Array, num_samples: int, replacem
     if not np.all(weights.sum(axis=-1) > 0):
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
     rows = weights.reshape(-1, categories)
-    shape = (*weights.shape[:-1], num_samples)
+    winners: Array
     if not replacement or num_samples == 1:
         # The race of exponential clocks: the category with the largest weight / clock rings first.
         with np.errstate(divide="ignore"):
             race = rows / exponential(generator, rows.shape, rows.dtype)
         if num_samples == 1:
-            return race.argmax(axis=1).reshape(shape)
-        winners: Array = np.argsort(-race, axis=1, kind="stable")[:, :num_samples]
-        return winners.reshape(shape)
-    sums = np.cumsum(rows, axis=1, dtype=np.float32 if rows.dtype == np.float16 else rows.dtype)
-    sums = (sums / sums[:, -1:]).astype(np.float64)
-    uniforms = _uniform53(generator, len(rows) * num_samples).reshape(len(rows), num_samples)
-    picks = [np.searchsorted(row, draws) for row, draws in zip(sums, uniforms, strict=True)]
-    indices: Array = np.stack(picks)
-    return indices.reshape(shape)
+            winners = race.argmax(axis=1)
+        else:
+            winners = np.argsort(-race, axis=1, kind="stable")[:, :num_samples]
+    else:
+        sums = np.cumsum(rows, axis=1, dtype=np.float32 if rows.dtype == np.float16 else rows.dtype)
+        sums = (sums / sums[:, -1:]).astype(np.float64)
+        draws = _uniform53(generator, len(rows) * num_samples).reshape(len(rows), num_samples)
+        winners = np.stack([np.searchsorted(row, draw) for row, draw in zip(sums, draws, strict=True)])
+    return winners.reshape(*weights.shape[:-1], num_samples)

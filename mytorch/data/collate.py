@@ -25,6 +25,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     Raises:
         TypeError: for samples of any other type.
         RuntimeError: for sequences of different lengths and tensors of different shapes.
+        ValueError: for integers among samples that int64 cannot hold.
 
     >>> default_collate([(1, "a"), (2, "b")])
     [tensor([1, 2]), ('a', 'b')]
@@ -58,7 +59,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """Turn NumPy arrays and scalars, however deep in mappings and sequences, into tensors; leave the rest alone.
+    """Turn NumPy arrays and scalars, however deep in mappings and sequences, into tensors; leave the rest.
 
     >>> default_convert([np.array([1, 2]), "text"])
     [tensor([1, 2]), 'text']
@@ -82,7 +83,7 @@ def _numbers(batch: Sequence[Any]) -> np.ndarray[Any, Any]:
     if array.dtype.kind == "f":
         return array.astype(dtypes.default_float())
     if array.dtype.kind not in "bi":
-        raise RuntimeError(f"a batch of Python integers must fit into int64, got {max(batch, key=abs)}")
+        raise ValueError(f"a batch whose first sample is an integer must fit into int64, got {list(batch)}")
     return array
 
 

@@ -1,4 +1,4 @@
-"""Data sets as PyTorch has them: what maps an index to a sample, what only iterates, and combinations of them."""
+"""Data sets as PyTorch has them: maps from an index to a sample, streams, and combinations of them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Dataset(Generic[T_co]):
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset[T_co]):
+class IterableDataset(Dataset[T_co], Iterable[T_co]):
     """A stream of samples: a subclass has `__iter__`. With workers, see `get_worker_info` for its share.
 
     >>> class Count(IterableDataset):
@@ -58,9 +58,6 @@ class IterableDataset(Dataset[T_co]):
     >>> list(Count() + Count())
     [0, 1, 2, 0, 1, 2]
     """
-
-    def __iter__(self) -> Iterator[T_co]:
-        raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
 
     def __add__(self, other: Any) -> Any:
         return ChainDataset([self, other])
@@ -204,7 +201,7 @@ class Subset(Dataset[T_co]):
         kind = type(self)
         if kind.__getitem__ is not Subset.__getitem__ and kind.__getitems__ is Subset.__getitems__:
             raise NotImplementedError(
-                f"{kind.__name__} overrides __getitem__ but not __getitems__, which is what DataLoader calls. Add:\n"
+                f"{kind.__name__} overrides __getitem__ but not __getitems__, which DataLoader calls. Add:\n"
                 "def __getitems__(self, indices):\n"
                 "    return [self.__getitem__(index) for index in indices]"
             )

@@ -38,7 +38,7 @@ _FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "per
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """What a worker knows of itself: number `id` of `num_workers`, its `seed`, its own copy of the `dataset`."""
+    """What a worker knows of itself: number `id` of `num_workers`, `seed`, its own copy of the `dataset`."""
 
     id: int
     num_workers: int
@@ -75,9 +75,10 @@ class DataLoader(Generic[T_co]):
         ValueError: for values out of range and combinations without meaning.
 
     >>> import mytorch
-    >>> loader = DataLoader(range(5), batch_size=2, shuffle=True, generator=mytorch.Generator().manual_seed(0))
+    >>> generator = mytorch.Generator().manual_seed(0)
+    >>> loader = DataLoader(range(5), batch_size=2, shuffle=True, generator=generator)
     >>> len(loader), [batch.tolist() for batch in loader]
-    (3, [[1, 3], [4, 2], [0]])
+    (3, [[3, 1], [0, 4], [2]])
     """
 
     _initialized = False
@@ -104,19 +105,21 @@ class DataLoader(Generic[T_co]):
         in_order: bool = True,
     ) -> None:
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context)
-        self.is_iterable = isinstance(dataset, IterableDataset)
-        if self.is_iterable:
+        self._is_iterable = isinstance(dataset, IterableDataset)
+        if self._is_iterable:
             for name, value in (("shuffle", shuffle), ("sampler", sampler), ("batch_sampler", batch_sampler)):
                 if value is not None and value is not False:
                     raise ValueError(
-                        f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}"
+                        f"DataLoader with IterableDataset: expected unspecified {name} option, "
+                        f"but got {name}={value}"
                     )
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
         if batch_sampler is not None:
             if batch_size != 1 or shuffle or sampler is not None or drop_last:
                 raise ValueError(
-                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last"
+                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and "
+                    "drop_last"
                 )
             batch_size = None
         elif batch_size is None and drop_last:
@@ -125,7 +128,7 @@ class DataLoader(Generic[T_co]):
             )
 
         if sampler is None:
-            if self.is_iterable:
+            if self._is_iterable:
                 sampler = _Endless()
             else:
                 sampler = (
@@ -162,15 +165,15 @@ class DataLoader(Generic[T_co]):
     def __iter__(self) -> Iterator[Any]:
         if self.pin_memory:
             warnings.warn(
-                "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't "
-                "be used.",
+                "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory "
+                "won't be used.",
                 stacklevel=2,
             )
         return _WorkerPass(self) if self.num_workers > 0 else _Pass(self)
 
     def __len__(self) -> int:
         """The number of batches in a pass. TypeError if the data set or the sampler has no length."""
-        if not self.is_iterable:
+        if not self._is_iterable:
             return len(self._indices)  # type: ignore[arg-type]
         self._reported_length = length = len(self.dataset)
         if self.batch_size is None:
@@ -187,10 +190,10 @@ class DataLoader(Generic[T_co]):
         return int(random.random_full(self.generator or random.default_generator, (), np.int64))
 
 
-class _Endless(Sampler[None]):
+class _Endless(Sampler[Any]):
     """The sampler of an iterable data set, which has no indices: only the sizes of the batches count."""
 
-    def __iter__(self) -> Iterator[None]:
+    def __iter__(self) -> Iterator[Any]:
         return itertools.repeat(None)
 
 
@@ -222,16 +225,16 @@ class _Pass:
         reported = self.loader._reported_length
         if reported is not None and self.count > reported:
             warnings.warn(
-                f"Length of IterableDataset {self.loader.dataset} was reported to be {reported} (when accessing "
-                f"len(dataloader)), but {self.count} samples have been fetched. With workers, check that each of "
-                "them takes its own share of the data (see get_worker_info).",
+                f"Length of IterableDataset {self.loader.dataset} was reported to be {reported} (when "
+                f"accessing len(dataloader)), but {self.count} samples have been fetched. With workers, "
+                "check that each of them takes its own share of the data (see get_worker_info).",
                 stacklevel=2,
             )
         return batch
 
 
 class _WorkerPass(_Pass):
-    """One pass in which workers read ahead: the next batch is that of the first lane, which then goes to the end."""
+    """A pass in which workers read ahead: the next batch is the first lane's, which then goes to the end."""
 
     def _start(self) -> None:
         loader = self.loader
@@ -272,21 +275,23 @@ class _Worker:
     """A thread with its copy of the data set."""
 
     def __init__(self, loader: DataLoader[Any], number: int, seed: int) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # takes 10 ms, and most loaders have no workers
+
         dataset = copy.copy(loader.dataset) if isinstance(loader.dataset, Dataset) else loader.dataset
         self.info = WorkerInfo(number, loader.num_workers, seed, dataset)
         self.init = loader.worker_init_fn
-        from concurrent.futures import ThreadPoolExecutor  # takes 10 ms, and most loaders have no workers
-
+        self.is_ready = False
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"DataLoader-{number}")
 
     def submit(self, fetch: Callable[[Any], Any], index: Any) -> Future[Any]:
         return self.thread.submit(self._run, fetch, index)
 
     def _run(self, fetch: Callable[[Any], Any], index: Any) -> Any:
-        if get_worker_info() is None:
+        if not self.is_ready:
             _this_thread.info = self.info
             if self.init is not None:
                 self.init(self.info.id)
+            self.is_ready = True
         try:
             return fetch(index)
         except StopIteration:
@@ -310,7 +315,7 @@ class _Lane:
 def _fetcher(loader: DataLoader[Any], dataset: Any) -> Callable[[Any], Any]:
     """The function from an index, or the indices of a batch, to what the loader hands out."""
     collate, batched = loader.collate_fn, loader.batch_sampler is not None
-    if loader.is_iterable:
+    if loader._is_iterable:
         return _IterableFetcher(dataset, collate, batched, loader.drop_last)
     if not batched:
         return lambda index: collate(dataset[index])
@@ -349,7 +354,7 @@ class _IterableFetcher:
 
 
 def _tensor_rows(dataset: Any, indices: list[Any]) -> list[Tensor] | None:
-    """What `default_collate` would make of these samples of a `TensorDataset`, by one indexing operation a tensor.
+    """What `default_collate` would make of these samples of a `TensorDataset`, by one indexing a tensor.
 
     None where this short cut does not apply: another data set, tensors that need a gradient, indices that
     are no plain integers or out of range (the long way has the right error).
@@ -381,15 +386,15 @@ def _check_workers(
     if num_workers == 0:
         if prefetch_factor is not None:
             raise ValueError(
-                "prefetch_factor option could only be specified in multiprocessing. let num_workers > 0 to enable "
-                "multiprocessing, otherwise set prefetch_factor to None."
+                "prefetch_factor option could only be specified in multiprocessing. Let num_workers > 0 to "
+                "enable multiprocessing, otherwise set prefetch_factor to None."
             )
         if persistent_workers:
             raise ValueError("persistent_workers option needs num_workers > 0")
         if context is not None:
             raise ValueError(
-                "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got "
-                f"num_workers={num_workers}"
+                "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but "
+                f"got num_workers={num_workers}"
             )
         if timeout != 0:
             raise ValueError(

@@ -65,8 +65,9 @@ class Feature:
                 f"{data.table.source}: column {name!r} has no value in any training row; drop the column"
             )
         if not column.is_text:
-            fills = {"mean": present.mean(), "median": np.median(present)}
-            return cls(name, None, float(fills[policy]) if policy in fills else None)
+            if policy not in ("mean", "median"):
+                return cls(name)
+            return cls(name, fill=float(np.mean(present) if policy == "mean" else np.median(present)))
         categories, counts = np.unique(present.astype(str), return_counts=True)
         _check_count(data, name, len(categories), "different values in the training rows", "a text feature")
         fill = str(categories[np.argmax(counts)]) if policy in ("mean", "median") else None

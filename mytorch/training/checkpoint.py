@@ -101,14 +101,14 @@ def _parse(path: Path, data: bytearray) -> tuple[dict[str, np.ndarray], dict[str
 
 
 def _plain(name: str, array: np.ndarray) -> np.ndarray:
-    """The array as safetensors stores it: C-contiguous (it corrupts others silently), native bytes."""
+    """The array as safetensors needs it: C-contiguous (it corrupts others silently)."""
     if name == "__metadata__":
         raise TypeError("safetensors keeps the name '__metadata__' for itself; no array can have it")
     array = np.asarray(array)
     if array.dtype.name not in _DTYPES:
         raise TypeError(f"array {name!r} has dtype {array.dtype}; a checkpoint stores {', '.join(_DTYPES)}")
     # Not np.ascontiguousarray, which makes 0-d arrays 1-d.
-    return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
+    return np.asarray(array, order="C")
 
 
 def _check_keys(value: object) -> None:

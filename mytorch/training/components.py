@@ -18,10 +18,11 @@ from dataclasses import dataclass, field, replace
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from pydantic import AfterValidator, ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 
+from mytorch.backend.generator import default_generator
 from mytorch.training.errors import suggest
-from mytorch.training.wording import can_explain, describe, expected, explain, show
+from mytorch.training.wording import describe, expected, explain, show
 from mytorch.training.yaml_source import Keys
 
 Kind = Literal["layer", "loss", "optimizer", "scheduler", "dataset"]
@@ -95,13 +96,7 @@ class Parameter:
 
     @functools.cached_property
     def _adapter(self) -> TypeAdapter[Any]:
-        config = ConfigDict(strict=True, arbitrary_types_allowed=True)
-        try:
-            return TypeAdapter(self.annotation, config=config)
-        except (
-            PydanticSchemaGenerationError
-        ):  # a type that pydantic does not know: the constructor must check
-            return TypeAdapter(Any)
+        return TypeAdapter(self.annotation, config=ConfigDict(strict=True, arbitrary_types_allowed=True))
 
     def convert(self, value: Any) -> Any:
         """The value as the constructor wants it, lists turned into tuples. Raises `ValidationError`.
@@ -111,17 +106,18 @@ class Parameter:
         """
         return self._adapter.validate_json(json.dumps(value))
 
-    def check(self, value: Any, allow_infinity: bool) -> list[Fault]:
+    def check(self, value: Any, kind: Kind) -> list[Fault]:
         """What is wrong with the value, if anything."""
-        if _has_number(value, math.isnan) or (not allow_infinity and _has_number(value, math.isinf)):
+        # An infinite bound of a layer makes sense, an infinite learning rate does not.
+        if _has_number(value, math.isnan) or (kind != "layer" and _has_number(value, math.isinf)):
             return [Fault((self.name,), expected("a finite number", value))]
         try:
             self.convert(value)
         except ValidationError as error:
             errors = error.errors()
-            if len(errors) == 1 and not errors[0]["loc"] and can_explain(errors[0]):
-                return [Fault((self.name,), explain(errors[0]))]
-            return [Fault((self.name,), expected(describe(self.annotation), value))]
+            is_type = len(errors) > 1 or errors[0]["loc"] or errors[0]["type"].endswith("_type")
+            message = expected(describe(self.annotation), value) if is_type else explain(errors[0])
+            return [Fault((self.name,), message)]
         return []
 
 
@@ -137,7 +133,7 @@ def parameters_of(target: Callable[..., Any]) -> dict[str, Parameter]:
     function = inspect.getattr_static(target, "__init__") if isinstance(target, type) else target
     try:
         hints = typing.get_type_hints(function, include_extras=True)
-    except NameError:  # a type that is imported for type checkers only: the constructor must check by itself
+    except (NameError, TypeError):  # imported for type checkers only: the constructor must check by itself
         hints = {}
     return {
         name: Parameter(name, _writable(hints.get(name, Any)), parameter.default)
@@ -147,16 +143,18 @@ def parameters_of(target: Callable[..., Any]) -> dict[str, Parameter]:
 
 
 def _writable(annotation: Any) -> Any:
-    """The type as a config can write it: a tensor is given as a list of numbers."""
-    if get_origin(annotation) in (Union, UnionType):
-        return Union[tuple(map(_writable, get_args(annotation)))]  # noqa: UP007 - built from a list
-    if isinstance(annotation, type) and annotation.__name__ == "Tensor":
-        return Annotated[list[float], AfterValidator(_to_tensor)]
-    return annotation
+    """The type as a config can write it: a tensor, if nothing simpler will do, is a list of numbers."""
+    alternatives = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    others = [one for one in alternatives if getattr(one, "__name__", "") != "Tensor"]
+    if len(others) == len(alternatives):
+        return annotation
+    if set(others) <= {type(None)}:
+        others.append(Annotated[list[float], AfterValidator(_to_tensor)])
+    return Union[tuple(others)]  # noqa: UP007 - built from a list
 
 
 def _to_tensor(values: list[float]) -> Any:
-    from mytorch.tensor import tensor
+    from mytorch.creation import tensor
 
     return tensor(values)
 
@@ -241,7 +239,7 @@ def resolve(kind: Kind, value: Any, registries: Registries, other_keys: Iterable
     faults = []
     for key, argument in given.items():
         if key in parameters:
-            faults += parameters[key].check(argument, allow_infinity=kind == "layer")
+            faults += parameters[key].check(argument, kind)
         elif key in registry.supplied:
             message = f"{key!r} is passed by the program; leave it out"
             faults.append(Fault((), message, at=(key,), on_key=True))
@@ -256,7 +254,7 @@ def resolve(kind: Kind, value: Any, registries: Registries, other_keys: Iterable
             faults.append(Fault((), f"{name} needs the argument {key!r}{what}"))
     if faults:
         raise ComponentError(faults)
-    component = Component(kind, name, target, _complete(given, parameters))
+    component = Component(kind, name, target, _complete(kind, given, parameters))
     _try_out(component, registry)
     return component
 
@@ -313,20 +311,26 @@ def _resolve_layers(given: dict[str, Any], registries: Registries) -> tuple[Comp
     return tuple(layers)
 
 
-def _complete(given: dict[str, Any], parameters: Mapping[str, Parameter]) -> dict[str, Any]:
-    """The arguments in the constructor's order with plain defaults; a None that is the default is dropped."""
+def _complete(kind: Kind, given: dict[str, Any], parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+    """The arguments in the constructor's order, with the defaults that can be written.
+
+    None is not written where it is the default.
+    """
     arguments = {}
     for name, parameter in parameters.items():
-        value = given[name] if name in given else _to_plain(parameter.default)
-        if value is not None or (name in given and parameter.default is not None):
-            arguments[name] = value
+        default = _to_plain(parameter.default)
+        if name in given:
+            if given[name] is not None or parameter.default is not None:
+                arguments[name] = given[name]
+        elif default is not None and not parameter.check(default, kind):
+            arguments[name] = default
     return arguments
 
 
 def _mentions(message: str, name: str, value: Any) -> bool:
     """Whether a constructor's message has the argument's name or value as a word; 1 may have become 1.0."""
     words = [name, str(value), f"{value}.0" if type(value) is int else name]
-    return any(re.search(rf"(?<![\w.]){re.escape(word)}(?![\w.])", message) for word in words)
+    return any(re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w.])", message) for word in words)
 
 
 def _to_plain(default: Any) -> Any:
@@ -338,7 +342,7 @@ def _to_plain(default: Any) -> Any:
 
 
 def _try_out(component: Component, registry: Registry) -> None:
-    """Calls the constructor, which knows best what its arguments may be.
+    """Calls the constructor, which knows best what its arguments may be; the random stream is left as it was.
 
     Layers whose size the data decides are left to the builder, which knows it.
     """
@@ -347,7 +351,11 @@ def _try_out(component: Component, registry: Registry) -> None:
     supplied = {name: make() for name, make in registry.supplied.items()}
     if component.kind == "scheduler":
         supplied |= component.schedule_length(epochs=100, batches=100, per_batch=component.steps_per_batch)
-    component.build(**supplied)
+    state = default_generator.get_state()
+    try:
+        component.build(**supplied)
+    finally:
+        default_generator.set_state(state)
 
 
 def _has_number(value: Any, test: Callable[[float], bool]) -> bool:
@@ -374,9 +382,11 @@ def register(kind: Kind) -> Callable[[type], type]:
 
 def standard_registries() -> dict[str, Registry]:
     """What the names in a config mean: the public classes of `mytorch.nn`, `.optim` and `.data`."""
-    from mytorch import nn, optim, zeros
-    from mytorch.data.sources import SOURCES
     from mytorch.optim import lr_scheduler
+
+    from mytorch import nn, optim
+    from mytorch.creation import zeros
+    from mytorch.data.sources import SOURCES
     from mytorch.training.metrics import METRICS
 
     def parameters() -> list[Any]:

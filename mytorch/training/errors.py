@@ -100,3 +100,10 @@ def suggest(name: str, candidates: Iterable[str]) -> str:
         return f"; did you mean {near!r}?"
     listed = ", ".join(candidates)
     return f"; choose from {listed}" if candidates and len(listed) <= LONGEST_LIST else ""
+
+
+class RunFailed(Exception):
+    """A run that could not be completed, or a check that it did not pass, through no mistake in the config's form.
+
+    The command line prints the message alone and exits with code 1.
+    """

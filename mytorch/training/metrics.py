@@ -162,7 +162,8 @@ def recall(scores: Floats, target: Ints) -> float:
 def f1(scores: Floats, target: Ints) -> float:
     """Macro F1: ``mean over classes(2 right / (predicted + actual))``.
 
-    Of one class this is the harmonic mean of precision and recall. A class that is neither among the targets nor among the predictions does not count in the mean.
+    Of one class this is the harmonic mean of precision and recall. A class that is neither among the targets
+    nor among the predictions does not count in the mean.
     """
     right, predicted, actual = _class_counts(scores, target)
     return _mean_ratio(2 * right, predicted + actual, predicted + actual)

@@ -82,15 +82,15 @@ def describe(annotation: Any) -> str:
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return describe(args[0])
-    if origin is Literal:
-        return _either([repr(value) if isinstance(value, str) else to_text(value) for value in args])
-    if origin in (Union, types.UnionType):
-        return _either([describe(arg) for arg in args])
+    if origin is Literal or origin in (Union, types.UnionType):
+        words = _alternatives(annotation)
+        return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
     if origin in _MAPPINGS:
         return "a mapping"
     if origin is tuple and not (len(args) == 2 and args[1] is Ellipsis):
-        same = len(set(args)) == 1
-        return f"a list of {len(args)} {_plural(args[0]) if same else 'values'}"
+        if len(args) == 1:
+            return f"a list with {describe(args[0])}"
+        return f"a list of {len(args)} {_plural(args[0]) if len(set(args)) == 1 else 'values'}"
     if origin in _LISTS:
         return f"a list of {_plural(args[0])}"
     if annotation in _PLAIN:
@@ -102,9 +102,13 @@ def _plural(annotation: Any) -> str:
     return _PLAIN[annotation][1] if annotation in _PLAIN else "values"
 
 
-def _either(words: list[str]) -> str:
-    words = list(dict.fromkeys(words))
-    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+def _alternatives(annotation: Any) -> list[str]:
+    args = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return [repr(value) if isinstance(value, str) else to_text(value) for value in args]
+    if get_origin(annotation) in (Union, types.UnionType):
+        return list(dict.fromkeys(word for arg in args for word in _alternatives(arg)))
+    return [describe(annotation)]
 
 
 def expected(what: str, value: Any) -> str:
@@ -127,15 +131,10 @@ def expected(what: str, value: Any) -> str:
     return f"expected {what}, got {show(value)}{hint}"
 
 
-def can_explain(error: Any) -> bool:
-    """Whether there is a plain sentence for this type of error."""
-    return error["type"] in _EXPECTED
-
-
 def explain(error: Any) -> str:
     """The plain sentence for one of `ValidationError.errors()`."""
     value = error["input"]
-    if not can_explain(error):
+    if error["type"] not in _EXPECTED:
         return f"{error['msg']}, got {show(value)}"
     what = _EXPECTED[error["type"]].format(**error.get("ctx", {}))
     near = closest(value, re.findall(r"'(\w+)'", what)) if isinstance(value, str) else None

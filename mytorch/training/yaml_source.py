@@ -242,15 +242,18 @@ def _events(text: str, place: Callable[[int, int], Place]) -> Iterator[Any]:
     try:
         yield from yaml.parse(text, Loader=_Parser)
     except yaml.MarkedYAMLError as error:
-        line, column = (error.problem_mark.line, error.problem_mark.column) if error.problem_mark else (0, 0)
-        start = error.context_mark.line if error.context_mark else line
-        here = place(line, column)
-        opened = f" in line {start + 1}" if start != line and here.line else ""
-        character = lines[line][column : column + 1] if line < len(lines) else ""
+        mark = error.problem_mark
+        row, column = (mark.line, mark.column) if mark else (0, 0)
+        start = error.context_mark.line if error.context_mark else row
+        here = place(row, column)
+        opened = f" in line {start + 1}" if start != row and here.line else ""
+        character = lines[row][column : column + 1] if row < len(lines) else ""
         message = _plain_syntax(str(error.problem), opened, character)
         raise ConfigError([Problem(here, message)]) from None
     except (yaml.YAMLError, ValueError, OverflowError):  # a number of a character that does not exist
-        raise ConfigError([Problem(place(0, 0), "not valid YAML: an escape after '\\' is no character")]) from None
+        raise ConfigError(
+            [Problem(place(0, 0), "not valid YAML: an escape after '\\' is no character")]
+        ) from None
 
 
 def _plain_syntax(problem: str, opened: str, character: str) -> str:

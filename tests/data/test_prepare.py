@@ -99,7 +99,7 @@ class TestMissing:
     def test_error(self, csv):
         with pytest.raises(
             DataError,
-            match=r"data.csv:2: column 'x': the value is missing \(and 1 more in .*\); .* drop, mean or median",
+            match=r"data.csv:2: column 'x': the value is missing \(and 1 more .*\); .* drop, mean or median",
         ):
             prepare(csv(self.CONTENT))
         with pytest.raises(DataError, match=r"data.csv:4: column 'c': the value is missing; "):
@@ -192,6 +192,8 @@ def test_too_few_rows_and_too_large_numbers(csv):
         prepare(csv("x,y\n1,1\n1e39,2\n"))
     with pytest.raises(DataError, match=r"data.csv:2: column 'y': -1e\+39 is too large for float32"):
         prepare(csv("x,y\n1,-1e39\n1,2\n"))
+    with pytest.raises(DataError, match=r"data.csv:2: column 'x': 1\.5e\+308 is too large for float32"):
+        prepare(csv("x,y\n1.5e308,1\n1.5e308,2\n"))
     assert prepare(csv("x,y\n1,1\n1e39,2\n"), normalize_inputs="minmax").train.inputs.tolist() == [[0], [1]]
 
 

@@ -106,7 +106,7 @@ class Adam:
 
 class AdamW(Adam):
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, weight_decay: float = 1e-2) -> None:
-        self.weight_decay = weight_decay
+        super().__init__(params, lr, weight_decay=weight_decay)
 
 
 class StepLR:
@@ -115,7 +115,7 @@ class StepLR:
 
 
 class CosineAnnealingLR:
-    def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803 - PyTorch's name
+    def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0) -> None:
         self.T_max = T_max
 
 

@@ -7,7 +7,10 @@ from mytorch.training.errors import ConfigError, Place, Problem, UserError, sugg
 
 def test_config_error_lists_problems_by_place_overrides_last_each_once() -> None:
     late, early = Problem(Place("a.yaml", 10, 1), "late"), Problem(Place("a.yaml", 2, 9), "early")
-    second, first = Problem(Place("override 'y=1'", column=2), "y"), Problem(Place("override 'x=1'", column=1), "x")
+    second, first = (
+        Problem(Place("override 'y=1'", column=2), "y"),
+        Problem(Place("override 'x=1'", column=1), "x"),
+    )
     error = ConfigError([second, late, first, early, late])
     assert str(error) == "a.yaml:2:9: early\na.yaml:10:1: late\noverride 'x=1': x\noverride 'y=1': y"
     assert error.problems == [early, late, first, second]

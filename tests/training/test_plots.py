@@ -58,6 +58,10 @@ def test_loss_curves_and_best_epoch_lie_where_they_should(tmp_path: Path) -> Non
     image = picture(tmp_path / "a.png")
     marker = [pixel for pixel in pixels_like(image, GREEN) if pixel[0] > 80]
     assert np.mean(marker, axis=0)[1] == pytest.approx(70, abs=2)
+    plots.plot_loss(
+        rows_of([5.0, 4.0, 3.0, 2.0, 1.5], validation), tmp_path / "a.png", "boston", best_epoch=9
+    )
+    assert not len(pixels_like(picture(tmp_path / "a.png"), GREEN))
 
 
 def test_the_pictures_are_the_same_bytes_every_time(tmp_path: Path) -> None:
@@ -154,19 +158,6 @@ def test_confusion_needs_a_name_for_each_class(tmp_path: Path) -> None:
         plots.plot_confusion(np.eye(2), ["a", "b", "c"], tmp_path / "c.png", "test")
     with pytest.raises(ValueError, match="0 classes"):
         plots.plot_confusion(np.zeros((0, 0)), [], tmp_path / "c.png", "test")
-
-
-def test_ticks_and_their_labels() -> None:
-    assert plots._span(np.array([0.0, 50.0]), 0.0).ticks() == [0, 10, 20, 30, 40, 50]
-    assert plots._tick_labels([0.0, 0.1, 0.2, 0.1 * 3]) == ["0", "0.1", "0.2", "0.3"]
-    assert plots._tick_labels([0.0, 250_000.0, 1_250_000.0]) == ["0", "0.25M", "1.25M"]
-    assert plots._tick_labels([-20_000.0, 0.0]) == ["\N{MINUS SIGN}20k", "0"]
-    close = plots._tick_labels([1e7 + 1, 1e7 + 2, 1e7 + 3])
-    assert len(set(close)) == 3
-    log = plots._loss_scale([np.array([1e-3, 1.0])])
-    assert log.log
-    assert log.labels(log.ticks()) == ["0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1"]
-    assert not plots._loss_scale([np.array([0.1, 1.0])]).log
 
 
 def test_pyplot_stays_out_and_the_settings_stay_as_they_are(tmp_path: Path) -> None:

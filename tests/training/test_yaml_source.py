@@ -77,7 +77,7 @@ def test_a_place_that_was_not_written_is_that_of_what_encloses_it() -> None:
     source = parse("a:\n  b: {c: 1}\n", "f.yaml")
     assert source.place(("a", "b", "d", 3)) == Place("f.yaml", 2, 6)
     assert source.place(("a", "b", "d"), on_key=True) == Place("f.yaml", 2, 6)
-    assert source.place(("z",)) == Place("f.yaml", 2, 1) or source.place(("z",)) == Place("f.yaml", 1, 1)
+    assert source.place(("z",)) == Place("f.yaml", 1, 1)
 
 
 def test_aliases_repeat_what_they_name_and_stand_where_it_stands(parser: str) -> None:
@@ -120,7 +120,10 @@ DEEP_ALIASES = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in r
             "\na: [1, 2\nb: 3\n",
             "f:3:2: a list that was opened with '[' in line 2 is not closed; expected ',' or ']'",
         ),
-        ("a: {b: 1\n", "f:2:1: a mapping that was opened with '{' in line 1 is not closed; expected ',' or '}'"),
+        (
+            "a: {b: 1\n",
+            "f:2:1: a mapping that was opened with '{' in line 1 is not closed; expected ',' or '}'",
+        ),
         ("\na: 'x\n", "f:3:1: text in quotes that was opened in line 2 is not closed"),
         ("a:\n  - 1\n b: 2", "f:3:2: the indentation does not fit the lines above"),
         ("- a\nb: 1\n", "f:2:1: the indentation does not fit the lines above"),
@@ -144,7 +147,9 @@ def test_what_stops_the_reading(text: str, message: str, parser: str) -> None:
 
 
 def test_unknown_escape(parser: str) -> None:
-    with pytest.raises(ConfigError, match="unknown escape after '\\\\'; use single quotes for text with a backslash"):
+    with pytest.raises(
+        ConfigError, match="unknown escape after '\\\\'; use single quotes for text with a backslash"
+    ):
         parse('a: "C:\\data"')
 
 
@@ -168,7 +173,11 @@ def test_half_a_surrogate_pair_is_refused(parser: str) -> None:
         ("true: x\n", {}, "f:1:1: a key must be a name, got true; put it in quotes if it is one"),
         ("[a]: x\n", {}, "f:1:1: a key must be a name, got a list"),
         ("{a: 1}: x\n", {}, "f:1:1: a key must be a name, got a mapping"),
-        ("a: &x {b: 1}\nc: {<<: *x}\n", {"a": {"b": 1}, "c": {}}, "f:2:5: merge keys ('<<') are not supported; write the keys out"),
+        (
+            "a: &x {b: 1}\nc: {<<: *x}\n",
+            {"a": {"b": 1}, "c": {}},
+            "f:2:5: merge keys ('<<') are not supported; write the keys out",
+        ),
     ],
 )
 def test_bad_keys_do_not_stop_the_reading(text: str, data: Any, problem: str, parser: str) -> None:
@@ -191,7 +200,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("configs/bostn.yaml", "configs/bostn.yaml: there is no such file; did you mean 'configs/boston.yaml'?"),
+        (
+            "configs/bostn.yaml",
+            "configs/bostn.yaml: there is no such file; did you mean 'configs/boston.yaml'?",
+        ),
         ("boston", "boston: there is no such file; did you mean 'configs/boston.yaml'?"),
         ("nowhere/zzz.yaml", "nowhere/zzz.yaml: there is no such file"),
         ("configs/boston.yaml/x", "configs/boston.yaml/x: there is no such file"),
@@ -216,7 +228,9 @@ def test_a_file_that_may_not_be_read(folder: Path, monkeypatch: pytest.MonkeyPat
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("builtins.open", refuse)
-    with pytest.raises(ConfigError, match=r"^configs.boston.yaml: the file cannot be read: Permission denied$"):
+    with pytest.raises(
+        ConfigError, match=r"^configs.boston.yaml: the file cannot be read: Permission denied$"
+    ):
         load("configs/boston.yaml")
 
 
@@ -228,7 +242,23 @@ def test_load_knows_its_path_and_accepts_a_byte_order_mark(folder: Path) -> None
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
-    ["1e-3", "no", "null", "<<", "=", "0o7", "1_0", "2024-01-01", "-", "a: b", "#", " x", ".inf", "~", "é\u2028\x85"]
+    [
+        "1e-3",
+        "no",
+        "null",
+        "<<",
+        "=",
+        "0o7",
+        "1_0",
+        "2024-01-01",
+        "-",
+        "a: b",
+        "#",
+        " x",
+        ".inf",
+        "~",
+        "é\u2028\x85",
+    ]
 )
 plain = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**90), 10**90) | st.floats() | texts,
@@ -246,9 +276,8 @@ def test_what_is_dumped_is_read_back_equal(data: Any) -> None:
 @given(st.text(st.characters() | st.sampled_from("[]{}:-,&*!|>'\"%@`#? \n\t"), max_size=60))
 def test_no_text_does_worse_than_a_config_error(text: str) -> None:
     try:
-        source = parse(text, "f")
+        problems = parse(text, "f").problems
     except ConfigError as error:
-        assert len(error.problems) == 1
-        assert error.problems[0].place.line >= 1
-    else:
-        assert isinstance(source.data, dict)
+        problems = error.problems
+        assert len(problems) == 1
+    assert all(problem.place.line >= 1 for problem in problems)

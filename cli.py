@@ -1,0 +1,113 @@
+"""The command line: one short function a command. What a command does is in `mytorch.training.commands`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="mytorch",
+    help="Train, score and look at models described in YAML files.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RunsDir = Annotated[Path, typer.Option(help="The directory that holds all runs.", show_default=True)]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from mytorch.version import __version__
+
+        typer.echo(f"mytorch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    epilog="Examples: mytorch train configs/boston.yaml | mytorch train configs/boston.yaml optimizer.lr=1e-3 "
+    "model.0.out_features=128 seed=3 | mytorch train configs/boston.yaml --smoke"
+)
+def train(
+    config: Annotated[Path, typer.Argument(help="The YAML file that describes the training.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the config, such as optimizer.lr=1e-3.", show_default=False),
+    ] = None,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Train a few batches in a throw-away run and check that the loss falls (for CI).")
+    ] = False,
+    runs_dir: RunsDir = Path("runs"),
+    name: Annotated[str | None, typer.Option(help="The run's name, instead of the config's.", show_default=False)] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Train a model and write metrics, checkpoints and plots into a new run directory."""
+    from mytorch.training import commands
+
+    commands.train(config, overrides or [], runs_dir=runs_dir, name=name, smoke=smoke, quiet=quiet, json=json)
+
+
+@app.command("eval", epilog="Examples: mytorch eval | mytorch eval boston --split validation | mytorch eval runs/boston/20260131-142501 --json")
+def evaluate(
+    run: Annotated[
+        str | None, typer.Argument(help="A run directory, or the beginning of a run's name; the latest run if left out.", show_default=False)
+    ] = None,
+    checkpoint: Annotated[str, typer.Option(help="best, last, or a checkpoint file.")] = "best",
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    runs_dir: RunsDir = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Score a run's checkpoint on one part of its data, and write eval.json beside it."""
+    from mytorch.training import commands
+
+    commands.evaluate(run, runs_dir=runs_dir, which=checkpoint, split=split, json=json)
+
+
+@app.command(epilog="Example: mytorch init my-models && cd my-models && mytorch train configs/boston.yaml")
+def init(directory: Annotated[Path, typer.Argument(help="Where to write; made if it is not there.")]) -> None:
+    """Write the starter configs and their data into a directory."""
+    from mytorch.training import commands
+
+    commands.init(directory)
+
+
+def main() -> None:
+    """Run the command line. Exit code 2: a user's mistake; 1: a failed run; 130: interrupted."""
+    try:
+        app()
+    except KeyboardInterrupt as interrupt:
+        print(interrupt if str(interrupt) else "interrupted", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        code = _exit_code(error)
+        if code is None:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(code)
+
+
+def _exit_code(error: Exception) -> int | None:
+    """The exit code for an error that is meant for the user; None for one that is a defect of the program."""
+    from mytorch.training.errors import RunFailed, UserError
+
+    return 2 if isinstance(error, UserError) else 1 if isinstance(error, RunFailed) else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""What each command of the command line does: from its arguments to files and printed results.
+
+The functions raise `UserError` for a user's mistake and `RunFailed` for a run that failed; `cli.py` turns these into
+exit codes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from mytorch.training import atomic, checkpoint
+from mytorch.training.build import Experiment, build
+from mytorch.training.config import load_config
+from mytorch.training.console import print_json, print_scores
+from mytorch.training.errors import UserError
+from mytorch.training.loop import Training, load_weights
+from mytorch.training.metrics import confusion_matrix
+from mytorch.training.progress import Progress
+from mytorch.training.run import Run, read_metrics, write_summary
+from mytorch.training.scoring import in_own_units, predict, score
+from mytorch.training.smoke import run_smoke
+
+SPLITS = ("train", "validation", "test")
+
+
+def train(
+    config_path: Path,
+    overrides: list[str],
+    *,
+    runs_dir: Path,
+    name: str | None = None,
+    smoke: bool = False,
+    quiet: bool = False,
+    json: bool = False,
+) -> None:
+    """Train a config; write the run directory; print the scores and where everything is."""
+    named = [*overrides, f"name={name}"] if name is not None else overrides
+    experiment = build(load_config(config_path, named))
+    if smoke:
+        _smoke(experiment, quiet=quiet, json=json)
+        return
+    run = Run.create(runs_dir, experiment.config.name)
+    atomic.write_text(run.config, experiment.config.to_yaml())
+    if not (quiet or json):
+        print(f"training {experiment.config.name} in {run}", flush=True)
+    training = Training(experiment, run)
+    try:
+        summary = training.run(Progress(experiment.config.train.epochs, "quiet" if quiet or json else "auto"))
+    except KeyboardInterrupt:
+        kept = f"the weights after epoch {training.epoch} are in {run.last_checkpoint}" if training.epoch else "no epoch was completed"
+        raise KeyboardInterrupt(f"interrupted: {kept}") from None
+    draw_plots(experiment, run)
+    if json:
+        print_json({"run": run.path, **summary})
+    elif not quiet:
+        best, epochs = summary["best_epoch"], summary["epochs"]
+        print_scores(summary["best"], f"epoch {best}" if best < epochs else f"epoch {epochs}")
+        print(f"{summary['steps']} steps in {summary['seconds']:.2f} s, {summary['parameters']} parameters")
+        print(f"metrics: {run.metrics}\nsummary: {run.summary}\nplots:   {', '.join(map(str, sorted(run.plots.iterdir())))}")
+
+
+def _smoke(experiment: Experiment, *, quiet: bool, json: bool) -> None:
+    """Train a few steps in a run that is thrown away, and check that they went well."""
+    with Run.throwaway(experiment.config.name) as run:
+        seen = run_smoke(Training(experiment, run))
+    if json:
+        print_json({"name": experiment.config.name, "state": "passed", **seen})
+    elif not quiet:
+        repeated = seen["repeated_batch"]
+        print(
+            f"smoke test of {experiment.config.name} passed: {len(seen['losses'])} batches, all finite; "
+            f"loss on one batch {repeated['before']:.4g} -> {repeated['after']:.4g} in {repeated['steps']} steps"
+        )
+
+
+def draw_plots(experiment: Experiment, run: Run) -> None:
+    """The pictures of a finished run, from its metrics.csv and the weights that are in the model."""
+    from mytorch.training.plots import plot_confusion, plot_loss, plot_predictions
+
+    data, title = experiment.data, experiment.config.name
+    plot_loss(read_metrics(run.metrics), run.loss_plot, title)
+    other = data.test or data.validation or data.train
+    if data.task == "regression":
+        pairs = [
+            (split.original_targets, in_own_units(experiment, predict(experiment.model, split.inputs)))
+            for split in (data.train, other)
+        ]
+        plot_predictions(pairs[0], pairs[1], data.target_name, run.predictions_plot)
+    else:
+        names = data.class_names or []
+        predicted = predict(experiment.model, other.inputs).argmax(axis=1)
+        plot_confusion(confusion_matrix(predicted, other.targets, len(names)), names, run.confusion_plot, title)
+
+
+def evaluate(
+    selector: str | None, *, runs_dir: Path, which: str = "best", split: str = "test", json: bool = False
+) -> None:
+    """Score a checkpoint of a run on one split; write eval.json; print the scores."""
+    run = Run.find(runs_dir, selector)
+    if split not in SPLITS:
+        raise UserError(f"--split: expected one of {', '.join(SPLITS)}, got {split!r}")
+    if not run.config.is_file():
+        raise UserError(f"{run} has no config.yaml: its training was stopped before it began")
+    path = {"best": run.best_checkpoint, "last": run.last_checkpoint}.get(which, Path(which))
+    weights, metadata = checkpoint.load(path)
+    experiment = build(load_config(run.config))
+    rows = getattr(experiment.data, split)
+    if rows is None:
+        there = ", ".join(s for s in SPLITS if getattr(experiment.data, s) is not None)
+        raise UserError(f"{run.config}: the config sets no {split} rows aside (dataset.{split}); there is: {there}")
+    try:
+        load_weights(experiment.model, weights)
+    except RuntimeError as error:
+        raise UserError(f"{path} does not fit the model of {run.config}: {error}") from None
+    scores = score(experiment, rows)
+    result: dict[str, Any] = {
+        "run": run.path,
+        "checkpoint": path,
+        "epoch": metadata.get("epoch"),
+        "split": split,
+        "rows": len(rows),
+        "scores": scores,
+    }
+    with contextlib.suppress(PermissionError):  # someone else's run can be scored too
+        write_summary(run.eval, result)
+    if json:
+        print_json(result)
+    else:
+        print(f"{run}, {path.name} (epoch {metadata.get('epoch')}), {len(rows)} {split} rows")
+        print_scores({split: scores}, "")
+
+
+def init(directory: Path) -> None:
+    """Write the starter configs and their data into a directory, so that they can be trained and changed there."""
+    files = starter_files()
+    there = [directory / relative for relative in files if (directory / relative).exists()]
+    if there:
+        listed = "\n".join(f"  {path}" for path in there)
+        raise UserError(f"init does not write over files that are there:\n{listed}\nmove them away or choose another directory")
+    try:
+        for relative, source in files.items():
+            (directory / relative).parent.mkdir(parents=True, exist_ok=True)
+            atomic.write_bytes(directory / relative, source.read_bytes())
+    except OSError as error:
+        raise UserError(f"cannot write to {directory}: {error.strerror or error}") from None
+    print(f"wrote {len(files)} files to {directory}:")
+    for relative in files:
+        print(f"  {relative}")
+    print(f"next:\n  cd {directory}\n  mytorch train configs/boston.yaml")
+
+
+def starter_files() -> dict[str, Path]:
+    """The files that `init` writes, by their path in the new directory: from the package, or from its checkout."""
+    package = Path(__file__).resolve().parents[1]
+    root = package / "starter" if (package / "starter").is_dir() else package.parent
+    configs = sorted((root / "configs").rglob("*.yaml"))
+    data = [root / "datasets" / "boston.csv", root / "datasets" / "README.md"]
+    return {path.relative_to(root).as_posix(): path for path in [*configs, *data]}
