@@ -30,7 +30,7 @@ class Sampler(Generic[T_co]):
     """Base of all samplers: a subclass has `__iter__`, which gives indices, and usually `__len__`."""
 
     def __iter__(self) -> Iterator[T_co]:
-        raise NotImplementedError
+        raise NotImplementedError("Subclasses of Sampler should implement __iter__.")
 
 
 class SequentialSampler(Sampler[int]):

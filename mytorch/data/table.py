@@ -7,6 +7,7 @@ where. Both roads give the same table for the same file.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import gzip
@@ -432,12 +433,13 @@ def _binary_stream(raw: io.BufferedReader) -> Any:
 
 def _encoding_message(path: str | os.PathLike[str], encoding: str) -> str:
     """Find the first line that does not decode; the decoder only knows its place in a block of the file."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    number, what = 0, "the last character is incomplete"
     with open(path, "rb") as raw:
-        for number, line in enumerate(_binary_stream(raw), 1):
+        for number, line in enumerate(_binary_stream(raw), 1):  # noqa: B007 - the last number is needed
             try:
-                line.decode(encoding)
+                decoder.decode(line)
             except UnicodeDecodeError as error:
-                byte = line[error.start]
-                cure = "set encoding (often 'cp1252' or 'cp949')"
-                return f"{path}:{number}: byte 0x{byte:02x} is not {encoding}; {cure}"
-    return f"{path}: is not {encoding}; set encoding"
+                what = f"byte 0x{error.object[error.start]:02x} is not {encoding}"
+                break
+    return f"{path}:{number}: {what}; set encoding (often 'cp1252' or 'cp949') or repair the file"

@@ -52,12 +52,18 @@ _sigmoid = _real("sigmoid", lambda xp, x: _sigmoid_forward(xp, x), [lambda xp, g
 _neg = Primitive("neg", "negative", [lambda xp, g, _out, _x: -g])
 _abs = Primitive("abs", "absolute", [lambda xp, g, _out, x: g * xp.sign(x)])
 _square = Primitive("square", "square", [lambda xp, g, _out, x: g * (2 * x)])
-_relu = Primitive("relu", lambda xp, x: xp.maximum(x, 0), [lambda xp, g, out, _x: g * (out > 0)])
-_sign = Primitive("sign", "sign", [lambda xp, g, _out, _x: g * 0])
-_floor = Primitive("floor", "floor", [lambda xp, g, _out, _x: g * 0])
-_ceil = Primitive("ceil", "ceil", [lambda xp, g, _out, _x: g * 0])
-_trunc = Primitive("trunc", "trunc", [lambda xp, g, _out, _x: g * 0])
-_round = Primitive("round", "rint", [lambda xp, g, _out, _x: g * 0])
+_relu = Primitive("relu", lambda xp, x: xp.maximum(x, 0), [lambda xp, g, out, _x: xp.where(out <= 0, 0, g)])
+_sign = Primitive("sign", lambda xp, x: _sign_forward(xp, x), [lambda xp, g, _out, _x: xp.zeros_like(g)])
+_floor = Primitive("floor", "floor", [lambda xp, g, _out, _x: xp.zeros_like(g)])
+_ceil = Primitive("ceil", "ceil", [lambda xp, g, _out, _x: xp.zeros_like(g)])
+_trunc = Primitive("trunc", "trunc", [lambda xp, g, _out, _x: xp.zeros_like(g)])
+_round = Primitive("round", lambda xp, x: x if x.dtype.kind in "iu" else xp.rint(x), [lambda xp, g, _out, _x: xp.zeros_like(g)])
+_round_decimals = Primitive(
+    "round_decimals",
+    lambda xp, x, decimals: xp.rint(x * 10.0**decimals) / 10.0**decimals,
+    [lambda xp, g, _out, _x, decimals: xp.zeros_like(g)],
+    grad_name="RoundBackward1",
+)
 
 # Questions and logic: bool results, no derivative.
 _isnan = Primitive("isnan", "isnan")

@@ -22,7 +22,7 @@ from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 
 from mytorch.backend.generator import default_generator
 from mytorch.training.errors import suggest
-from mytorch.training.wording import describe, expected, explain, show
+from mytorch.training.wording import OUT_OF_LIMITS, describe, expected, explain, show
 from mytorch.training.yaml_source import Keys
 
 Kind = Literal["layer", "loss", "optimizer", "scheduler", "dataset"]
@@ -115,9 +115,9 @@ class Parameter:
             self.convert(value)
         except ValidationError as error:
             errors = error.errors()
-            is_type = len(errors) > 1 or errors[0]["loc"] or errors[0]["type"].endswith("_type")
-            message = expected(describe(self.annotation), value) if is_type else explain(errors[0])
-            return [Fault((self.name,), message)]
+            if len(errors) == 1 and not errors[0]["loc"] and errors[0]["type"] in OUT_OF_LIMITS:
+                return [Fault((self.name,), explain(errors[0]))]
+            return [Fault((self.name,), expected(describe(self.annotation), value))]
         return []
 
 

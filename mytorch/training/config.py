@@ -218,7 +218,7 @@ class Config(Section):
                     Fault(("metrics", index), f"{name} is for {task}, and {self.loss.type} for {self.task}")
                 )
             if name in (self.metrics or ())[:index]:
-                faults.append(Fault(("metrics", index), f"{name} is there twice"))
+                faults.append(Fault(("metrics", index), f"{name} is listed twice"))
         if faults:
             raise ComponentError(faults)
         return self
@@ -268,10 +268,9 @@ class Config(Section):
         if found is not None:
             return found
         folders = [(folder / name).parent for folder in _folders(self.source_path)]
-        files = [file.name for folder in folders if folder.is_dir() for file in folder.iterdir()]
-        near = closest(Path(name).name, files)
+        near = closest(Path(name).name, [file.name for folder in folders for file in folder.glob("*")])
         hint = f"; did you mean {str(Path(name).with_name(near))!r}?" if near else ""
-        searched = " or ".join(dict.fromkeys(str(folder.absolute()) for folder in folders))
+        searched = " or ".join(dict.fromkeys(os.path.abspath(folder) for folder in folders))
         raise ConfigError([self.problem(path, f"there is no file {name!r} in {searched}{hint}")])
 
     def to_yaml(self) -> str:
@@ -323,7 +322,7 @@ def check(source: Source, overrides: Sequence[str] = (), registries: Registries 
 
 
 def _name_from(path: Path | None) -> str:
-    stem = re.sub(r"[^\w.-]+", "-", path.stem if path else "").lstrip("._-").rstrip(".")[:100]
+    stem = re.sub(r"[^\w.-]+", "-", path.stem if path else "").lstrip("._-")[:100].rstrip(".")
     return stem if stem and stem not in RESERVED_NAMES else "run"
 
 
@@ -367,7 +366,8 @@ def find_file(name: str, config_path: Path | None = None) -> Path | None:
 
     A relative name is looked up from the current directory first, then from the config's own.
     """
-    return next((folder / name for folder in _folders(config_path) if (folder / name).is_file()), None)
+    # os.path, unlike pathlib, says no to a name that the system does not accept.
+    return next((folder / name for folder in _folders(config_path) if os.path.isfile(folder / name)), None)
 
 
 def _folders(config_path: Path | None) -> list[Path]:

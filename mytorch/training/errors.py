@@ -102,8 +102,8 @@ def suggest(name: str, candidates: Iterable[str]) -> str:
     return f"; choose from {listed}" if candidates and len(listed) <= LONGEST_LIST else ""
 
 
-class RunFailed(Exception):
-    """A run that could not be completed, or a check that it did not pass, through no mistake in the config's form.
+class RunFailed(Exception):  # noqa: N818 - it says what happened
+    """A run that could not be completed, or a check that it did not pass, with nothing wrong in the config.
 
     The command line prints the message alone and exits with code 1.
     """

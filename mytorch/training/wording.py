@@ -37,8 +37,9 @@ _LISTS = (
 )
 _MAPPINGS = (dict, collections.abc.Mapping)
 
-# pydantic's type of error -> what was expected, with the fields of the error's context.
-_EXPECTED = {
+# pydantic's type of error -> what was expected: for a value of the wrong type, and for one of the right type
+# that is out of its limits, which are fields of the error's context.
+_WRONG_TYPE = {
     "int_type": "an integer",
     "float_type": "a number",
     "bool_type": "true or false",
@@ -46,6 +47,8 @@ _EXPECTED = {
     "tuple_type": "a list",
     "list_type": "a list",
     "model_type": "a mapping",
+}
+OUT_OF_LIMITS = {
     "finite_number": "a finite number",
     "greater_than": "a number greater than {gt:.15g}",
     "greater_than_equal": "a number of at least {ge:.15g}",
@@ -134,8 +137,9 @@ def expected(what: str, value: Any) -> str:
 def explain(error: Any) -> str:
     """The plain sentence for one of `ValidationError.errors()`."""
     value = error["input"]
-    if error["type"] not in _EXPECTED:
+    what = (_WRONG_TYPE | OUT_OF_LIMITS).get(error["type"])
+    if what is None:
         return f"{error['msg']}, got {show(value)}"
-    what = _EXPECTED[error["type"]].format(**error.get("ctx", {}))
+    what = what.format(**error.get("ctx", {}))
     near = closest(value, re.findall(r"'(\w+)'", what)) if isinstance(value, str) else None
     return expected(what, value) + (f"; did you mean {near!r}?" if near else "")

@@ -42,6 +42,9 @@ def test_boston_as_the_tutorial_splits_and_scales_it():
     assert data.test.original_targets[0, 0] == 24.0
     np.testing.assert_array_equal(data.test.rows, np.arange(0, 506, 4))
     np.testing.assert_allclose(
+        data.input_normalizer.invert(data.test.inputs), everything[::4, :13], atol=1e-4
+    )
+    np.testing.assert_allclose(
         data.target_normalizer.invert(data.test.targets), data.test.original_targets, rtol=1e-6
     )
     assert data.feature_names[0] == "crim"
@@ -221,6 +224,13 @@ class TestSavedPreparation:
         assert inputs.dtype == np.float32
         np.testing.assert_array_equal(inputs[0], fitted[0].train.inputs[1])
         assert inputs[1, 1:].tolist() == [1, 0]
+
+    def test_new_rows_with_missing_values_need_a_fill(self, csv, tmp_path):
+        preparation = prepare(csv("x,y\n1,1\n2,2\n", missing="drop")).preparation
+        path = tmp_path / "new.csv"
+        path.write_text("x,y\n1,1\n,2\n")
+        with pytest.raises(DataError, match=r"new.csv:3: column 'x': the value is missing"):
+            preparation.inputs(read_csv(path))
 
     def test_new_rows_that_do_not_fit(self, fitted, tmp_path):
         preparation = fitted[0].preparation

@@ -1,4 +1,4 @@
-"""Samplers: which indices they give, how often, and their checks. That orders are PyTorch's: test_loader.py."""
+"""Samplers: which indices they give, and how often. That orders are PyTorch's is in test_loader.py."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_batches():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: iter(Sampler()), NotImplementedError, ""),
+        (lambda: iter(Sampler()), NotImplementedError, "should implement __iter__"),
         (
             lambda: RandomSampler([]),
             ValueError,

@@ -184,6 +184,19 @@ def test_wrong_encoding_deep_in_a_long_file(write):
         read_csv(write(content))
 
 
+def test_wrong_bytes_in_wide_encodings(write):
+    wide = "a,b\n1,2\n".encode("utf-16-le")
+    with pytest.raises(DataError, match=r"data.csv:3: the last character is incomplete"):
+        read_csv(write(wide + b"3"), encoding="utf-16-le")
+    with pytest.raises(DataError, match=r"data.csv:3: byte 0x00 is not utf-16-le"):
+        read_csv(write(wide + b"\x00\xdc" * 2), encoding="utf-16-le")
+
+
+def test_what_the_operating_system_refuses():
+    with pytest.raises(DataError, match=r"a: (cannot be read|no such file)"):
+        read_csv("a" * 400)
+
+
 def test_a_mistake_in_a_later_chunk_has_its_own_line(write):
     content = "a,b\n" + "1,2\n" * 20_000 + "1,x\n"
     with pytest.raises(

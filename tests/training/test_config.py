@@ -229,7 +229,7 @@ def test_single_values(registries: Registries, override: str, path: str, value: 
         ),
         ("rmse", "rsme", "f:18:16: metrics.1: unknown metric 'rsme'; did you mean 'rmse'?"),
         ("rmse", "3", "f:18:16: metrics.1: expected the name of a metric, got 3"),
-        ("rmse", "mae", "f:18:16: metrics.1: mae is there twice"),
+        ("rmse", "mae", "f:18:16: metrics.1: mae is listed twice"),
         (
             "rmse",
             "accuracy",
@@ -345,7 +345,10 @@ def test_data_files_are_looked_up_from_here_then_from_the_config(
         f"{Path.cwd() / 'data'} or {Path.cwd() / 'configs' / 'data'}; "
         f"did you mean {str(Path('data/a.csv'))!r}?"
     )
-    assert find_file("data/c.csv") is None
+    for name in ("data/c.csv", "", "data", "a\0b", "x" * 5000):
+        assert find_file(name) is None
+        with pytest.raises(ConfigError, match="there is no file"):
+            config.find_file(("dataset", "path"), name)
 
 
 def test_later_problems_have_places_too(registries: Registries) -> None:

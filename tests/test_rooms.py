@@ -1,0 +1,77 @@
+"""The map of rooms in docs/architecture.md, checked: a room imports only from floors below, and nothing goes in circles."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "mytorch"
+FLOORS = {
+    "version": 0,
+    "backend": 0,
+    "autograd": 1,
+    "ops": 2,
+    "printing": 3,
+    "tensor": 3,
+    "creation": 3,
+    "random_creation": 3,
+    "nn": 4,
+    "optim": 4,
+    "data": 4,
+    "utils": 4,
+    "interop": 5,
+    "training": 5,
+}
+FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem in FLOORS)
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+def imports_of(path: Path) -> set[str]:
+    """The mytorch modules that a file imports, but for those that only a type checker sees."""
+    found: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            return
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "mytorch":
+            if node.module == "mytorch":
+                found.update(f"mytorch.{alias.name}" for alias in node.names)
+            else:
+                found.add(node.module)
+        elif isinstance(node, ast.Import):
+            found.update(a.name for a in node.names if a.name.startswith("mytorch."))
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")))
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_room_imports_only_from_floors_below(path):
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    for module in imports_of(path):
+        other = room_of(module)
+        assert other in FLOORS, f"{path} imports {module}, which is in no room of the map"
+        assert other == room or FLOORS[other] <= FLOORS[room], (
+            f"{path} (floor {FLOORS[room]}) imports {module} (floor {FLOORS[other]})"
+        )
+
+
+def test_every_file_belongs_to_a_room():
+    rooms = {p.relative_to(PACKAGE).parts[0].removesuffix(".py") for p in PACKAGE.rglob("*.py")}
+    assert rooms - {"__init__", "starter"} <= set(FLOORS)
+
+
+def test_the_core_does_not_know_pytorch():
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            assert not any(n.split(".")[0] == "torch" for n in names), f"{path} imports torch"
