@@ -63,16 +63,15 @@ def walk(
                 _add(arrived, id(target), target, g, False)
             if number not in useful:
                 continue
-        primitive = node.primitive
+        primitive, edges = node.primitive, node.edges
         if primitive is not None and primitive.simple and not create_graph and node.options is None:
-            if node.arrays is None or node.tensors or node.out is not None:
+            if node.tensors or node.out is not None or node.arrays is None:
                 _check_kept(node)
             xp = NUMPY if type(g) is ndarray else namespace_of(g)
-            out, inputs = node.out, node.arrays
-            results = [
-                None if edge is None or vjp is None else vjp(xp, g, out, *inputs)
-                for edge, vjp in zip(node.edges, primitive.vjps, strict=False)
-            ]
+            if len(edges) == 1:
+                results: Sequence[Any] = (primitive.vjps[0](xp, g, node.out, *node.arrays),)
+            else:
+                results = _call_vjps(primitive, edges, xp, g, node.out, node.arrays)
         elif isinstance(node, Pick):
             _deliver_to_output(pending, heap, node, g)
             continue
@@ -81,22 +80,33 @@ def walk(
             results = _derivatives(node, g, create_graph)
         if node.shapes is not None:
             results = _undo_broadcasting(node.shapes, results, create_graph)
-        for edge, gi in zip(node.edges, results, strict=False):
+        for edge, gi in zip(edges, results, strict=False):
             if edge is None or gi is None:
                 continue
             if not create_graph and type(gi) is not ndarray:
                 gi = table.as_raw(gi)
             if isinstance(edge, Node):
-                if _add(pending, edge.number, edge, gi, False):
-                    heappush(heap, -edge.number)
+                number = edge.number
+                if number not in pending:
+                    pending[number] = [edge, gi, False]
+                    heappush(heap, -number)
+                else:
+                    _add(pending, number, edge, gi, False)
             elif wanted is None or id(edge) in wanted:
                 owned = not create_graph and primitive is not None and gi is not g and gi.base is None
                 _add(arrived, id(edge), edge, gi, owned)
         if node.post_hooks is not None:
             _run_post_hooks(node, results, g)
-        if not keep_graph and node.arrays:
+        if not keep_graph and (node.tensors or node.out is not None or primitive is None):
             node.release()
     return arrived
+
+
+def _call_vjps(primitive: Any, edges: Any, xp: Any, g: Any, out: Any, inputs: Any) -> list[Any]:
+    return [
+        None if edge is None or vjp is None else vjp(xp, g, out, *inputs)
+        for edge, vjp in zip(edges, primitive.vjps, strict=True)
+    ]
 
 
 def _add(entries: dict[int, list[Any]], key: int, target: Any, gradient: Any, owned: bool) -> bool:

@@ -84,10 +84,10 @@ class Node:
 
     def release(self) -> None:
         """Forget what was kept for the derivatives."""
-        if self.arrays:
-            self.arrays = None
-            self.tensors = ()
-            self.out = self.aux = None
+        self.arrays = self.out = None
+        self.tensors = ()
+        if self.aux is not None:
+            self.aux = None
 
     def __call__(self, gradient: Any) -> Any:
         """Apply the derivative to a gradient by hand, as PyTorch's nodes allow."""

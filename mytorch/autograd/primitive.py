@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ import numpy as np
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import mode
 from mytorch.autograd.node import Node, Pick, new_object, next_number
+from mytorch.backend import shortcuts
 from mytorch.backend.dtypes import common_dtype, default_float
 
 ndarray = np.ndarray
@@ -46,8 +48,9 @@ np.seterr(all="ignore")
 class ArrayNamespace:
     """NumPy (or a module that looks like it) and, under the same dot, the forwards of our own primitives."""
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: Any, shortcuts: dict[str, Any] | None = None) -> None:
         self.module = module
+        self.__dict__.update(shortcuts or {})
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.module, name, None)
@@ -59,7 +62,7 @@ class ArrayNamespace:
         return found
 
 
-NUMPY = ArrayNamespace(np)
+NUMPY = ArrayNamespace(np, shortcuts.ALL)
 _namespaces: dict[type, ArrayNamespace] = {np.ndarray: NUMPY}
 
 
@@ -117,11 +120,12 @@ class Primitive:
             raise ValueError(f"the table has an entry {name!r} already")
         self.name = name
         self.forward = forward
-        self.kernel = getattr(np, forward) if isinstance(forward, str) else functools.partial(forward, NUMPY)
+        self.kernel = getattr(NUMPY, forward) if isinstance(forward, str) else functools.partial(forward, NUMPY)
         self.vjps = tuple(vjps)
         self.joint = joint
         self.view = view
         self.aux = aux
+        self.differentiates = joint is not None or any(v is not None for v in self.vjps)
         self.simple = joint is None and not aux  # the engine may call the vjps without further preparation
         self.to_float = to_float
         self.outputs = outputs
@@ -220,7 +224,7 @@ def apply1(primitive: Primitive, x: Any) -> Any:
     out = new_object(Tensor)
     out.array = result if type(result) is ndarray else as_raw(result)
     out._grad = out.base = out.version = None
-    if needed and primitive.vjps:
+    if needed and primitive.differentiates:
         node = new_object(primitive.node_type)
         node.number = next_number()
         node.edges = (x if x.node is None else x.node,)
@@ -261,11 +265,14 @@ def apply2(primitive: Primitive, x: Any, y: Any) -> Any:
         if a.dtype is not b.dtype:
             return _apply2_mixed(primitive, x, y)
         need_x, need_y = x.requires_grad, y.requires_grad
-    result = primitive.kernel(a, b) if type(a) is ndarray else primitive.kernel_for(a)(a, b)
+    try:
+        result = primitive.kernel(a, b) if type(a) is ndarray else primitive.kernel_for(a)(a, b)
+    except (TypeError, ValueError) as error:
+        raise misfit(primitive.name, error, a, b) from None
     out = new_object(Tensor)
     out.array = result if type(result) is ndarray else as_raw(result)
     out._grad = out.base = out.version = None
-    if (need_x or need_y) and mode.enabled and primitive.vjps:
+    if (need_x or need_y) and mode.enabled and primitive.differentiates:
         node = new_object(primitive.node_type)
         node.number = next_number()
         node.edges = (
@@ -337,65 +344,98 @@ def wrong_argument(name: str, value: Any) -> TypeError:
     return TypeError(f"{name}(): argument must be Tensor, not {type(value).__name__}")
 
 
+def misfit(name: str, error: Exception, *operands: Any) -> Exception:
+    """The error, of PyTorch's kind and in its words, for raw operands that a NumPy function refused."""
+    shapes = [np.shape(operand) for operand in operands]
+    for a, b in itertools.combinations(shapes, 2):
+        for back in range(1, min(len(a), len(b)) + 1):
+            if a[-back] != b[-back] and 1 not in (a[-back], b[-back]):
+                return RuntimeError(
+                    f"The size of tensor a ({a[-back]}) must match the size of tensor b ({b[-back]}) at non-singleton "
+                    f"dimension {max(len(a), len(b)) - back} (shapes {list(a)} and {list(b)})"
+                )
+    if isinstance(error, TypeError):
+        types = ", ".join(str(getattr(operand, "dtype", type(operand).__name__)) for operand in operands)
+        return NotImplementedError(f"{name}() is not implemented for {types}")
+    return error
+
+
 def apply(primitive: Primitive, *inputs: Any, **options: Any) -> Any:
     """Apply any primitive: tensors (or None, or numbers) as inputs, everything else as options.
 
     Returns a tensor, or a tuple of tensors if the primitive has several outputs.
     """
-    raw = [x.array if isinstance(x, DifferentiableArray) else x for x in inputs]
-    kernel = primitive.kernel_for(raw[0])
+    raw, recording = [], False
+    for x in inputs:
+        if isinstance(x, DifferentiableArray):
+            raw.append(x.array)
+            recording = recording or x.requires_grad
+        else:
+            raw.append(x)
+    first = raw[0]
+    kernel = primitive.kernel if type(first) is ndarray else primitive.kernel_for(first)
     result = kernel(*raw, **options)
     aux = None
     if primitive.aux:
         result, aux = result
-    needs = tuple([isinstance(x, DifferentiableArray) and x.requires_grad for x in inputs])
-    recording = mode.enabled and any(needs) and (bool(primitive.vjps) or primitive.joint is not None)
+    recording = recording and mode.enabled and primitive.differentiates
     if primitive.outputs > 1:
-        outs = tuple(wrap(r) for r in result)
-        if recording:
-            node = _record(primitive, inputs, raw, needs, options, aux, None)
-            for index, out in enumerate(outs):
-                if primitive.differentiable[index]:
-                    pick = new_object(Pick)
-                    pick.number, pick.index, pick.edges = next_number(), index, (node,)
-                    pick.arrays, pick.tensors, pick.out = (), (), None
-                    out.node, out.requires_grad = pick, True
-        return outs
+        return _wrap_outputs(primitive, inputs, raw, options, aux, result, recording)
     out = wrap(result)
-    if primitive.view and type(out.array) is ndarray and np.may_share_memory(out.array, raw[0]):
-        out.base = inputs[0] if inputs[0].base is None else inputs[0].base
-        out.version = inputs[0].counter()
+    if primitive.view and (out.array.base is not None or out.array is first):
+        base = inputs[0] if inputs[0].base is None else inputs[0].base
+        if np.may_share_memory(out.array, base.array):
+            out.base, out.version = base, inputs[0].counter()
     if recording:
-        out.node = _record(primitive, inputs, raw, needs, options, aux, out)
+        out.node = _record(primitive, inputs, raw, options, aux, out)
         out.requires_grad = True
     return out
 
 
-def _record(
+def _wrap_outputs(
     primitive: Primitive,
     inputs: Sequence[Any],
     raw: Sequence[Any],
-    needs: tuple[bool, ...],
     options: dict[str, Any],
     aux: Any,
-    out: Any,
+    results: Sequence[Any],
+    recording: bool,
+) -> tuple[Any, ...]:
+    """Several results: each that has a gradient gets a node of its own that hands it on to the operation's node."""
+    outs = tuple(wrap(r) for r in results)
+    if recording:
+        node = _record(primitive, inputs, raw, options, aux, None)
+        for index, out in enumerate(outs):
+            if primitive.differentiable[index]:
+                pick = new_object(Pick)
+                pick.number, pick.index, pick.edges = next_number(), index, (node,)
+                pick.arrays, pick.tensors, pick.out = (), (), None
+                out.node, out.requires_grad = pick, True
+    return outs
+
+
+def _record(
+    primitive: Primitive, inputs: Sequence[Any], raw: Sequence[Any], options: dict[str, Any], aux: Any, out: Any
 ) -> Node:
+    """A node for an operation with any number of inputs, with what its derivatives need of them."""
     node = new_object(primitive.node_type)
     node.number = next_number()
-    node.edges = tuple([(x if x.node is None else x.node) if need else None for x, need in zip(inputs, needs, strict=True)])
-    keep, keep_out, shapes = _kept_for(primitive, needs)
-    node.arrays = tuple(
-        [
-            (a.shape if isinstance(x, DifferentiableArray) else None) if s else a if k or not isinstance(x, DifferentiableArray) else None
-            for x, a, k, s in zip(inputs, raw, keep, shapes, strict=True)
-        ]
-    )
-    node.tensors = tensors = tuple(
-        [x if k and not s and isinstance(x, DifferentiableArray) else None for x, k, s in zip(inputs, keep, shapes, strict=True)]
-    )
-    if any(t is not None and t.version is not None for t in tensors):
-        node.versions = tuple([0 if t is None or t.version is None else t.version[0] for t in tensors])
-    node.shapes = tuple([x.array.shape if isinstance(x, DifferentiableArray) else None for x in inputs])
+    edges = []
+    for x in inputs:
+        needed = isinstance(x, DifferentiableArray) and x.requires_grad
+        edges.append((x if x.node is None else x.node) if needed else None)
+    keep, keep_out, shapes = _kept_for(primitive, tuple([edge is not None for edge in edges]))
+    arrays, tensors, sizes, versions = [], [], [], []
+    for x, a, kept, as_shape in zip(inputs, raw, keep, shapes, strict=True):
+        is_tensor = isinstance(x, DifferentiableArray)
+        kept = kept and not as_shape
+        sizes.append(a.shape if is_tensor else None)
+        arrays.append(sizes[-1] if as_shape else a if kept or not is_tensor else None)
+        tensors.append(x if kept and is_tensor else None)
+        versions.append(x.version[0] if kept and is_tensor and x.version is not None else 0)
+    node.edges, node.arrays, node.tensors, node.shapes = tuple(edges), tuple(arrays), tuple(tensors), tuple(sizes)
+    if any(versions):
+        node.versions = tuple(versions)
     node.out = None
     if keep_out and out is not None:
         node.out = out.array

@@ -6,11 +6,15 @@ arrays or numbers; at least one must be a tensor.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
 
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import Primitive, apply, apply2, convert, operand, wrong_argument
+from mytorch.autograd.primitive import Primitive, apply, apply2, convert, misfit, operand, wrong_argument
 from mytorch.backend.dtypes import common_dtype
+from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
@@ -22,6 +26,7 @@ _rsub = Primitive(
     lambda xp, x, y: xp.subtract(y, x),
     [lambda xp, g, _out, _x, _y: -g, lambda xp, g, _out, _x, _y: g],
 )
+_rsub_number = variant(_rsub, "rsub_number", "RsubBackward1")
 _mul = Primitive("mul", "multiply", [lambda xp, g, _out, _x, y: g * y, lambda xp, g, _out, x, _y: g * x])
 _div = Primitive(
     "div",
@@ -29,13 +34,30 @@ _div = Primitive(
     [lambda xp, g, _out, _x, y: g / y, lambda xp, g, out, _x, y: -g * out / y],
     to_float=True,
 )
+_div_floor = Primitive(
+    "div_floor",
+    lambda xp, x, y: xp.floor_divide(x, y),
+    [lambda xp, g, _out, _x, _y: xp.zeros_like(g)] * 2,
+    grad_name="DivBackward2",
+)
+_div_trunc = Primitive(
+    "div_trunc",
+    lambda xp, x, y: xp.trunc(xp.divide(x, y)),
+    [lambda xp, g, _out, _x, _y: xp.zeros_like(g)] * 2,
+    grad_name="DivBackward2",
+)
 _pow = Primitive(
     "pow",
     "power",
-    [
-        lambda xp, g, _out, x, y: _pow_base_vjp(xp, g, x, y),
-        lambda xp, g, out, x, _y: g * xp.where(out == 0, 0, out * xp.log(xp.where(x == 0, 1, x))),
-    ],
+    [lambda xp, g, _out, x, y: _base_vjp(xp, g, x, y), lambda xp, g, out, x, y: _exponent_vjp(xp, g, out, x, y)],
+    grad_name="PowBackward1",
+)
+_pow_number = Primitive("pow_number", "power", [_pow.vjps[0], None], grad_name="PowBackward0", numpy_name="pow_number")
+_number_pow = Primitive(
+    "number_pow",
+    lambda xp, x, y: xp.power(y, x),
+    [lambda xp, g, out, x, y: _exponent_vjp(xp, g, out, y, x), None],
+    grad_name="PowBackward2",
 )
 _maximum = Primitive(
     "maximum",
@@ -57,10 +79,16 @@ _remainder = Primitive(
     "remainder",
     "remainder",
     [lambda xp, g, _out, _x, _y: g, lambda xp, g, _out, x, y: -g * xp.floor(x / y)],
+    grad_name="RemainderBackward1",
 )
 _fmod = Primitive(
-    "fmod", "fmod", [lambda xp, g, _out, _x, _y: g, lambda xp, g, _out, x, y: -g * xp.trunc(x / y)]
+    "fmod",
+    "fmod",
+    [lambda xp, g, _out, _x, _y: g, lambda xp, g, _out, x, y: -g * xp.trunc(x / y)],
+    grad_name="FmodBackward1",
 )
+_remainder_number = variant(_remainder, "remainder_number", "RemainderBackward0")
+_fmod_number = variant(_fmod, "fmod_number", "FmodBackward0")
 _floor_divide = Primitive("floor_divide", "floor_divide")
 
 _eq = Primitive("eq", "equal")
@@ -92,11 +120,20 @@ def _share(xp: Any, g: Any, loses: Any, ties: Any) -> Any:
     return xp.where(loses, 0, xp.where(ties, 0.5 * g, g))
 
 
-def _pow_base_vjp(xp: Any, g: Any, x: Any, y: Any) -> Any:
-    """y * x^(y-1), which must be 0 (not NaN) where y is 0."""
+def _base_vjp(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    """g * y * x^(y-1), which is 0 (not NaN) where y is 0."""
     if isinstance(y, (int, float)):
-        return g * 0 if y == 0 else 2 * g * x if y == 2 else g * (y * x ** (y - 1))
+        return xp.zeros_like(g) if y == 0 else 2 * g * x if y == 2 else g * (y * x ** (y - 1))
     return g * xp.where(y == 0, 0, y * x ** xp.where(y == 0, 1, y - 1))
+
+
+def _exponent_vjp(xp: Any, g: Any, out: Any, x: Any, y: Any) -> Any:
+    """g * x^y * log x, which is 0 (not NaN) where x is 0 and y is not negative."""
+    if isinstance(x, (int, float)):
+        log = math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
+        return xp.where(y >= 0, 0, g * (out * log)) if x == 0 else g * (out * log)
+    settled = (x == 0) * (y >= 0)
+    return g * xp.where(settled, 0, out * xp.log(xp.where(settled, 1, x)))
 
 
 def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
@@ -113,18 +150,29 @@ def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """input - alpha * other.
 
     Raises:
-        RuntimeError: both are boolean, for which no subtraction is defined.
+        RuntimeError: one of them is boolean, for which no subtraction is defined.
 
     >>> import mytorch
     >>> mytorch.sub(mytorch.tensor([1.0, 2.0]), 1)
     tensor([0., 1.])
     """
-    if type(other) is bool or (input.array.dtype.kind == "b" and getattr(other, "dtype", None) == input.dtype):
-        raise RuntimeError(
-            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
-            "use the `~` or `logical_not()` operator instead."
-        )
+    if input.array.dtype.kind == "b" or _is_bool(other):
+        _refuse_subtraction(input, other)
     return apply2(_sub, input, other if alpha == 1 else other * alpha)
+
+
+def _is_bool(operand: Any) -> bool:
+    array = getattr(operand, "array", operand)
+    return isinstance(array, bool) or getattr(getattr(array, "dtype", None), "kind", "") == "b"
+
+
+def _refuse_subtraction(x: Any, y: Any) -> NoReturn:
+    if _is_bool(x) and _is_bool(y):
+        what, instead = "two bool tensors", "Use the `^` or `logical_xor()` operator instead."
+    else:
+        what = "a bool tensor"
+        instead = "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+    raise RuntimeError(f"Subtraction, the `-` operator, with {what} is not supported. {instead}")
 
 
 def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
@@ -134,7 +182,13 @@ def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     >>> mytorch.rsub(mytorch.tensor([1.0, 2.0]), 1)
     tensor([ 0., -1.])
     """
-    return apply2(_rsub, input if alpha == 1 else input * alpha, other)
+    if input.array.dtype.kind == "b" or _is_bool(other):
+        _refuse_subtraction(input, other)
+    return apply2(_rsub_number if _is_number(other) else _rsub, input if alpha == 1 else input * alpha, other)
+
+
+def _is_number(operand: Any) -> bool:
+    return isinstance(operand, (int, float, np.generic))
 
 
 def mul(input: Tensor, other: Any) -> Tensor:
@@ -161,21 +215,21 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     """
     if rounding_mode is None:
         return apply2(_div, input, other)
-    if rounding_mode == "floor":
-        return floor_divide(input, other)
-    if rounding_mode != "trunc":
+    if rounding_mode not in ("floor", "trunc"):
         raise RuntimeError(
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
         )
-    common = common_dtype(input.array, getattr(other, "array", other))
-    if common.kind in "iu":
-        x, y = convert(input, common), convert(operand("div", other), common)
-        return (x - apply2(_fmod, x, y)).floor_divide(y)
-    return apply2(_div, input, other).trunc()
+    _refuse_integer_zero(input, other)
+    _refuse_two_bools("div", input, other)
+    if rounding_mode == "floor":
+        return apply2(_div_floor, input, other)
+    if common_dtype(input.array, getattr(other, "array", other)).kind in "iu":
+        return apply2(_floor_divide, input - apply2(_fmod, input, other), other)
+    return apply2(_div_trunc, input, other)
 
 
 def floor_divide(input: Tensor, other: Any) -> Tensor:
-    """The quotient rounded down, as Python's //.
+    """The quotient rounded down, as Python's //. It has no gradient.
 
     Raises:
         RuntimeError: an integer is divided by zero.
@@ -185,6 +239,7 @@ def floor_divide(input: Tensor, other: Any) -> Tensor:
     tensor([ 3, -4])
     """
     _refuse_integer_zero(input, other)
+    _refuse_two_bools("floor_divide", input, other)
     return apply2(_floor_divide, input, other)
 
 
@@ -199,7 +254,8 @@ def remainder(input: Tensor, other: Any) -> Tensor:
     tensor([1., 1.])
     """
     _refuse_integer_zero(input, other)
-    return apply2(_remainder, input, other)
+    _refuse_two_bools("remainder", input, other)
+    return apply2(_remainder_number if _is_number(other) else _remainder, input, other)
 
 
 def fmod(input: Tensor, other: Any) -> Tensor:
@@ -213,30 +269,51 @@ def fmod(input: Tensor, other: Any) -> Tensor:
     tensor([-1.,  1.])
     """
     _refuse_integer_zero(input, other)
-    return apply2(_fmod, input, other)
+    _refuse_two_bools("fmod", input, other)
+    return apply2(_fmod_number if _is_number(other) else _fmod, input, other)
 
 
 def _refuse_integer_zero(input: Any, other: Any) -> None:
-    raw = getattr(other, "array", other)
-    if common_dtype(getattr(input, "array", input), raw).kind in "iu" and (
-        not raw if isinstance(raw, (int, float)) else not raw.all()
-    ):
+    divisor = getattr(other, "array", other)
+    if common_dtype(getattr(input, "array", input), divisor).kind in "iu" and not np.all(divisor):
         raise RuntimeError("ZeroDivisionError")
+
+
+def _refuse_two_bools(name: str, x: Any, y: Any) -> None:
+    if _is_bool(x) and _is_bool(y):
+        raise NotImplementedError(f"{name}() is not implemented for two bool operands")
 
 
 def pow(input: Any, exponent: Any) -> Tensor:
     """input to the power of exponent; either may be a number.
 
     Raises:
-        RuntimeError: an integer tensor and a negative integer exponent.
+        RuntimeError: an integer tensor and a negative integer number as exponent.
 
     >>> import mytorch
     >>> mytorch.pow(mytorch.tensor([1.0, 2.0]), 3), mytorch.pow(2, mytorch.tensor([1.0, 2.0]))
     (tensor([1., 8.]), tensor([2., 4.]))
     """
-    if isinstance(exponent, int) and exponent < 0 and getattr(input, "array", None) is not None and input.array.dtype.kind in "iu":
-        raise RuntimeError("Integers to negative integer powers are not allowed.")
-    return apply2(_pow, input, exponent)
+    if type(exponent) in (float, int) and input.array.dtype.kind == "f":
+        return apply2(_pow_number, input, exponent)
+    _refuse_two_bools("pow", input, exponent)
+    if _is_number(input):
+        return apply2(_number_pow, exponent, input)
+    x, y = operand("pow", input), operand("pow", exponent)
+    common = common_dtype(getattr(x, "array", x), getattr(y, "array", y))
+    if common.kind in "iu":
+        if _is_number(y) and y < 0:
+            raise RuntimeError("Integers to negative integer powers are not allowed.")
+        y = convert(y, common)
+        if (y.array < 0).any():
+            return _integer_power(convert(x, common), y)
+    return apply2(_pow_number if _is_number(y) else _pow, x, y)
+
+
+def _integer_power(x: Any, y: Any) -> Tensor:
+    """With negative exponents among them: 1 and -1 have inverses among the integers; all others give 0."""
+    inverse = where(x == 1, 1, where(x == -1, 1 - 2 * (y & 1), 0)).to(x.dtype)
+    return where(y < 0, inverse, apply2(_pow, x, where(y < 0, 0, y)))  # type: ignore[no-any-return]
 
 
 def maximum(input: Tensor, other: Tensor) -> Tensor:
@@ -289,11 +366,16 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     _both_tensors("where", condition)
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
+    if condition.array.dtype == np.uint8:
+        condition = condition.bool()
     if condition.array.dtype.kind != "b":
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}")
     x, y = operand("where", input), operand("where", other)
     common = common_dtype(getattr(x, "array", x), getattr(y, "array", y))
-    return apply(_where, condition, convert(x, common), convert(y, common))  # type: ignore[no-any-return]
+    try:
+        return apply(_where, condition, convert(x, common), convert(y, common))
+    except ValueError as error:
+        raise misfit("where", error, condition.array, getattr(x, "array", x), getattr(y, "array", y)) from None
 
 
 def eq(input: Tensor, other: Any) -> Tensor:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mytorch.autograd.primitive import Primitive, apply1
+from mytorch.autograd.primitive import Primitive, apply, apply1, convert
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
@@ -51,13 +51,13 @@ _sigmoid = _real("sigmoid", lambda xp, x: _sigmoid_forward(xp, x), [lambda xp, g
 # Functions that keep the input's type.
 _neg = Primitive("neg", "negative", [lambda xp, g, _out, _x: -g])
 _abs = Primitive("abs", "absolute", [lambda xp, g, _out, x: g * xp.sign(x)])
-_square = Primitive("square", "square", [lambda xp, g, _out, x: g * (2 * x)])
-_relu = Primitive("relu", lambda xp, x: xp.maximum(x, 0), [lambda xp, g, out, _x: xp.where(out <= 0, 0, g)])
+_square = Primitive("square", "square", [lambda xp, g, _out, x: g * (2 * x)], grad_name="PowBackward0")
+_relu = Primitive("relu", lambda xp, x: xp.maximum(x, 0), [lambda xp, g, out, _x: g * (out > 0)])
 _sign = Primitive("sign", lambda xp, x: _sign_forward(xp, x), [lambda xp, g, _out, _x: xp.zeros_like(g)])
 _floor = Primitive("floor", "floor", [lambda xp, g, _out, _x: xp.zeros_like(g)])
 _ceil = Primitive("ceil", "ceil", [lambda xp, g, _out, _x: xp.zeros_like(g)])
 _trunc = Primitive("trunc", "trunc", [lambda xp, g, _out, _x: xp.zeros_like(g)])
-_round = Primitive("round", lambda xp, x: x if x.dtype.kind in "iu" else xp.rint(x), [lambda xp, g, _out, _x: xp.zeros_like(g)])
+_round = Primitive("round", "rint", [lambda xp, g, _out, _x: xp.zeros_like(g)])
 _round_decimals = Primitive(
     "round_decimals",
     lambda xp, x, decimals: xp.rint(x * 10.0**decimals) / 10.0**decimals,
@@ -80,18 +80,24 @@ _to_copy = Primitive(
 )
 
 
+def _sign_forward(xp: Any, x: Any) -> Any:
+    """-1, 0 or 1, and 0 for NaN, where NumPy's sign would be NaN."""
+    return x.copy() if x.dtype.kind == "b" else (x > 0).astype(x.dtype) - (x < 0)
+
+
 def _sigmoid_forward(xp: Any, x: Any) -> Any:
     """1 / (1 + e^-x), in one buffer. For large negative x, e^-x overflows to infinity and the result is 0, as it must be."""
+    if not x.ndim:
+        return 1 / (1 + xp.exp(-x))
     out = xp.negative(x)
-    out = xp.exp(out, out=out) if out.ndim else xp.exp(out)
+    xp.exp(out, out=out)
     out += 1
-    return 1 / out
+    return xp.reciprocal(out, out=out)
 
 
 def _erf_forward(xp: Any, x: Any) -> Any:
     """The error function through the standard library: NumPy has none."""
     return xp.asarray(_erf_ufunc(x), dtype=x.dtype)
-
 
 _erf_ufunc = np.frompyfunc(math.erf, 1, 1)
 
@@ -203,7 +209,7 @@ def square(input: Tensor) -> Tensor:
     >>> mytorch.square(mytorch.tensor([3., -2.]))
     @@square@@
     """
-    return apply1(_square, input)
+    return apply1(_square, input if input.array.dtype.kind != "b" else convert(input, np.dtype(np.int64)))
 
 
 def sin(input: Tensor) -> Tensor:
@@ -349,10 +355,18 @@ def sigmoid(input: Tensor) -> Tensor:
 def neg(input: Tensor) -> Tensor:
     """-x of each element.
 
+    Raises:
+        RuntimeError: the tensor is boolean.
+
     >>> import mytorch
     >>> mytorch.neg(mytorch.tensor([1., -2.]))
     @@neg@@
     """
+    if input.array.dtype.kind == "b":
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
+            "`~` or `logical_not()` operator instead."
+        )
     return apply1(_neg, input)
 
 
@@ -363,6 +377,7 @@ def abs(input: Tensor) -> Tensor:
     >>> mytorch.abs(mytorch.tensor([1., -2.]))
     @@abs@@
     """
+    _refuse_bool("abs", input)
     return apply1(_abs, input)
 
 
@@ -373,6 +388,8 @@ def relu(input: Tensor) -> Tensor:
     >>> mytorch.relu(mytorch.tensor([1., -2.]))
     @@relu@@
     """
+    if input.array.dtype.kind == "b":
+        raise RuntimeError("Boolean inputs not supported for relu")
     return apply1(_relu, input)
 
 
@@ -393,7 +410,7 @@ def floor(input: Tensor) -> Tensor:
     >>> mytorch.floor(mytorch.tensor([1.5, -1.5]))
     @@floor@@
     """
-    return apply1(_floor, input)
+    return _to_integer("floor", _floor, input)
 
 
 def ceil(input: Tensor) -> Tensor:
@@ -403,7 +420,7 @@ def ceil(input: Tensor) -> Tensor:
     >>> mytorch.ceil(mytorch.tensor([1.5, -1.5]))
     @@ceil@@
     """
-    return apply1(_ceil, input)
+    return _to_integer("ceil", _ceil, input)
 
 
 def trunc(input: Tensor) -> Tensor:
@@ -413,7 +430,7 @@ def trunc(input: Tensor) -> Tensor:
     >>> mytorch.trunc(mytorch.tensor([1.5, -1.5]))
     @@trunc@@
     """
-    return apply1(_trunc, input)
+    return _to_integer("trunc", _trunc, input)
 
 
 def isnan(input: Tensor) -> Tensor:
@@ -463,6 +480,8 @@ def bitwise_not(input: Tensor) -> Tensor:
     >>> mytorch.bitwise_not(mytorch.tensor([1, 0]))
     @@bitwise_not@@
     """
+    if input.array.dtype.kind not in "biu":
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
     return apply1(_bitwise_not, input)
 
 
@@ -474,9 +493,21 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     (tensor([0., 2., 3.]), tensor([2.5700]))
     """
     if decimals == 0:
-        return apply1(_round, input)
-    scale = 10.0**decimals
-    return apply1(_round, input * scale) / scale
+        return _to_integer("round", _round, input)
+    if input.array.dtype.kind != "f":
+        raise NotImplementedError(f"round() to decimals is not implemented for {input.dtype}")
+    return apply(_round_decimals, input, decimals=decimals)  # type: ignore[no-any-return]
+
+
+def _to_integer(name: str, primitive: Primitive, x: Tensor) -> Tensor:
+    """Integers are whole already; booleans are refused."""
+    _refuse_bool(name, x)
+    return x.clone() if x.array.dtype.kind in "iu" else apply1(primitive, x)  # type: ignore[no-any-return]
+
+
+def _refuse_bool(name: str, x: Tensor) -> None:
+    if x.array.dtype.kind == "b":
+        raise NotImplementedError(f"{name}() is not implemented for bool tensors")
 
 
 def positive(input: Tensor) -> Tensor:

@@ -10,9 +10,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mytorch.autograd.primitive import Primitive, apply, apply2, convert, namespace_of, wrap
+from mytorch.autograd.primitive import TABLE, Primitive, apply, apply1, apply2, convert, namespace_of, wrap
 from mytorch.backend.dtypes import default_float, to_numpy
+from mytorch.ops import arithmetic  # noqa: F401 - `maximum` and `minimum` must be in the table
 from mytorch.ops.dims import normalize_dim, normalize_dims
+from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
@@ -34,20 +36,44 @@ def _spread(xp: Any, g: Any, shape: tuple[int, ...], axis: tuple[int, ...] | Non
     return xp.expand(_restore(xp, g, shape, axis, keepdims), shape)
 
 
+def _exact_sum(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The sum in the type of `x`; float16 is added up in float32."""
+    if x.dtype == "float16":
+        return xp.sum(x, axis=axis, keepdims=keepdims, dtype="float32").astype(x.dtype)
+    return xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+def _mean_forward(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    if x.dtype == "float16":
+        return (xp.sum(x, axis=axis, keepdims=keepdims, dtype="float32") / _count(x.shape, axis)).astype(x.dtype)
+    return xp.sum(x, axis=axis, keepdims=keepdims) / _count(x.shape, axis)
+
+
 _sum = Primitive(
     "sum",
-    lambda xp, x, axis, keepdims: xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
+    _exact_sum,
     [lambda xp, g, _out, x_shape, axis, keepdims: _spread(xp, g, x_shape, axis, keepdims)],
 )
+_sum_dim = variant(_sum, "sum_dim", "SumBackward1")
 _mean = Primitive(
     "mean",
-    lambda xp, x, axis, keepdims: xp.sum(x, axis=axis, keepdims=keepdims) / _count(x.shape, axis),
+    _mean_forward,
     [lambda xp, g, _out, x_shape, axis, keepdims: _spread(xp, g / _count(x_shape, axis), x_shape, axis, keepdims)],
 )
+_mean_dim = variant(_mean, "mean_dim", "MeanBackward1")
 _var = Primitive(
     "var",
     lambda xp, x, axis, keepdims, correction: _var_forward(xp, x, axis, keepdims, correction),
     [lambda xp, g, _out, x, axis, keepdims, correction: _var_vjp(xp, g, x, axis, keepdims, correction)],
+)
+_std = Primitive(
+    "std",
+    lambda xp, x, axis, keepdims, correction: xp.sqrt(_var_forward(xp, x, axis, keepdims, correction)),
+    [
+        lambda xp, g, out, x, axis, keepdims, correction: _var_vjp(
+            xp, xp.where(out == 0, 0, g / (2 * _nonzero(xp, out))), x, axis, keepdims, correction
+        )
+    ],
 )
 _amax = Primitive(
     "amax",
@@ -70,27 +96,92 @@ _logsumexp = Primitive(
 _prod = Primitive(
     "prod",
     lambda xp, x, axis, keepdims: xp.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
-    [lambda xp, g, _out, x, axis, keepdims: _restore(xp, g, x.shape, axis, keepdims) * _products_of_others(xp, x, axis)],
+    [lambda xp, g, out, x, axis, keepdims: _prod_vjp(xp, g, out, x, axis, keepdims)],
+)
+_prod_dim = variant(_prod, "prod_dim", "ProdBackward1")
+_vector_norm = Primitive(
+    "linalg_vector_norm",
+    lambda xp, x, p, axis, keepdims: _norm_forward(xp, x, p, axis, keepdims),
+    [
+        lambda xp, g, out, x, p, axis, keepdims: _norm_vjp(
+            xp, _restore(xp, g, x.shape, axis, keepdims), _restore(xp, out, x.shape, axis, keepdims), x, p, axis
+        )
+    ],
 )
 _any = Primitive("any", lambda xp, x, axis, keepdims: xp.any(x, axis=axis, keepdims=keepdims))
 _all = Primitive("all", lambda xp, x, axis, keepdims: xp.all(x, axis=axis, keepdims=keepdims))
 _argmax = Primitive("argmax", lambda xp, x, axis, keepdims: xp.argmax(x, axis=axis, keepdims=keepdims))
 _argmin = Primitive("argmin", lambda xp, x, axis, keepdims: xp.argmin(x, axis=axis, keepdims=keepdims))
 
+# Of all elements: NaN shares its gradient among the NaNs.
+_max = Primitive(
+    "max", lambda xp, x: xp.max(x), [lambda xp, g, out, x: _share_evenly(xp, g, out, x)], grad_name="MaxBackward1"
+)
+_min = Primitive(
+    "min", lambda xp, x: xp.min(x), [lambda xp, g, out, x: _share_evenly(xp, g, out, x)], grad_name="MinBackward1"
+)
+# Over one dimension, for given indices: the gradient goes to the element that was chosen, and to no equal one.
+_max_dim = Primitive(
+    "max_dim",
+    lambda xp, x, index, axis: xp.gather(x, index, axis),
+    [lambda xp, g, _out, x_shape, index, axis: xp.scatter_back(g, index, axis, x_shape), None],
+    grad_name="MaxBackward0",
+)
+_min_dim = variant(_max_dim, "min_dim", "MinBackward0")
+
+
+def _share_evenly(xp: Any, g: Any, out: Any, x: Any) -> Any:
+    chosen = xp.where((x == out) + ((x != x) * (out != out)), xp.ones_like(x), 0)
+    return chosen * (g / xp.sum(chosen, axis=None, keepdims=False))
+
+
+def _norm_forward(xp: Any, x: Any, p: float, axis: Any, keepdims: bool) -> Any:
+    if p == 2:
+        return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
+    size = xp.abs(x)
+    if p == math.inf:
+        return xp.max(size, axis=axis, keepdims=keepdims)
+    if p == -math.inf:
+        return xp.min(size, axis=axis, keepdims=keepdims)
+    if p == 0:
+        return xp.sum(x != 0, axis=axis, keepdims=keepdims, dtype=x.dtype)
+    if p == 1:
+        return xp.sum(size, axis=axis, keepdims=keepdims)
+    return xp.sum(size**p, axis=axis, keepdims=keepdims) ** (1 / p)
+
+
+def _norm_vjp(xp: Any, g: Any, out: Any, x: Any, p: float, axis: Any) -> Any:
+    """The derivative is 0, not NaN, where the norm is 0."""
+    if p == 0:
+        return xp.zeros_like(x)
+    if p == 1:
+        return g * xp.sign(x)
+    if p == 2:
+        return g * x / _nonzero(xp, out)
+    size = xp.absolute(x)
+    if math.isinf(p):
+        chosen = xp.where(size == out, xp.ones_like(x), 0)
+        return g * xp.sign(x) * chosen / xp.sum(chosen, axis=axis, keepdims=True)
+    power = xp.where(x == 0, 0, xp.where(x == 0, 1, size) ** (p - 1))
+    return g * xp.sign(x) * power * xp.where(out == 0, 0, _nonzero(xp, out) ** (1 - p))
+
+
+def _nonzero(xp: Any, x: Any) -> Any:
+    return xp.where(x == 0, 1, x)
+
 
 def _var_forward(xp: Any, x: Any, axis: Any, keepdims: bool, correction: float) -> Any:
     count = _count(x.shape, axis)
     deviation = x - xp.sum(x, axis=axis, keepdims=True) / count if count else x
-    free = builtins.max(count - correction, 0)
     total = xp.sum(deviation * deviation, axis=axis, keepdims=keepdims)
-    return total / free if free else total * float("nan") if count else total + float("nan")
+    return total / xp.asarray(builtins.max(count - correction, 0), dtype=x.dtype)
 
 
 def _var_vjp(xp: Any, g: Any, x: Any, axis: Any, keepdims: bool, correction: float) -> Any:
     count = _count(x.shape, axis)
-    free = builtins.max(count - correction, 0)
+    free = count - correction
     deviation = x - xp.sum(x, axis=axis, keepdims=True) / builtins.max(count, 1)
-    return _restore(xp, g, x.shape, axis, keepdims) * deviation * (2 / free if free else float("nan"))
+    return _restore(xp, g, x.shape, axis, keepdims) * deviation * (2 / free if free else math.inf)
 
 
 def _extremum_vjp(xp: Any, g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -109,18 +200,22 @@ def _logsumexp_forward(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return out if keepdims else xp.squeeze(out, axis=axis)
 
 
-def _products_of_others(xp: Any, x: Any, axis: Any) -> Any:
-    """For each element, the product of all others in its group; no division, so that zeros are no special case."""
+def _prod_vjp(xp: Any, g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    return _restore(xp, g, x.shape, axis, keepdims) * _products_of_others(xp, out, x, axis, keepdims)
+
+
+def _products_of_others(xp: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """For each element, the product of all others in its group: by division, or where there are zeros without."""
+    if not bool((x == 0).any()):
+        return _restore(xp, out, x.shape, axis, keepdims) / x
     if axis is None:
         flat = xp.reshape(x, (-1,))
-        return xp.reshape(_products_of_others(xp, flat, (0,)), x.shape)
+        return xp.reshape(_products_of_others(xp, out, flat, (0,), keepdims), x.shape)
     (a,) = axis
     size = x.shape[a]
-    if not size:
-        return x
     ones = xp.ones_like(xp.slice_axis(x, a, 0, 1))
-    before = xp.cumprod(xp.concatenate_pair(ones, xp.slice_axis(x, a, 0, size - 1), a), a)
-    after = xp.flip(xp.cumprod(xp.concatenate_pair(ones, xp.flip(xp.slice_axis(x, a, 1, size), a), a), a), a)
+    before = xp.cumprod(xp.cat(ones, xp.slice_axis(x, a, 0, size - 1), axis=a), a)
+    after = xp.flip(xp.cumprod(xp.cat(ones, xp.flip(xp.slice_axis(x, a, 1, size), a), axis=a), a), a)
     return before * after
 
 
@@ -142,7 +237,8 @@ def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = 
     >>> mytorch.sum(x), mytorch.sum(x, dim=0), mytorch.sum(x, dim=(0, 1), keepdim=True)
     (tensor(10.), tensor([4., 6.]), tensor([[10.]]))
     """
-    return _reduce(_sum, _integers_to_int64(input, dtype), dim, keepdim, dtype)  # type: ignore[no-any-return]
+    primitive = _sum if dim is None else _sum_dim
+    return _reduce(primitive, _integers_to_int64(input, dtype), dim, keepdim, dtype)  # type: ignore[no-any-return]
 
 
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -160,7 +256,7 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any =
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
             f"Got: {input.dtype if dtype is None else dtype}"
         )
-    return _reduce(_mean, input, dim, keepdim, dtype)  # type: ignore[no-any-return]
+    return _reduce(_mean if dim is None else _mean_dim, input, dim, keepdim, dtype)  # type: ignore[no-any-return]
 
 
 def var(
@@ -175,15 +271,17 @@ def var(
     >>> mytorch.var(mytorch.tensor([1.0, 2.0, 4.0])), mytorch.var(mytorch.tensor([1.0, 2.0, 4.0]), correction=0)
     (tensor(2.3333), tensor(1.5556))
     """
+    return _spread_of(_var, input, dim, unbiased, keepdim, correction)
+
+
+def _spread_of(primitive: Primitive, x: Any, dim: Any, unbiased: bool | None, keepdim: bool, correction: float | None) -> Any:
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if correction is None:
         correction = 1 if unbiased is None else int(unbiased)
-    if input.array.dtype.kind not in "fc":
+    if x.array.dtype.kind not in "fc":
         raise RuntimeError("std and var only support floating point and complex dtypes")
-    return apply(  # type: ignore[no-any-return]
-        _var, input, axis=normalize_dims(dim, input.array.ndim), keepdims=keepdim, correction=correction
-    )
+    return apply(primitive, x, axis=normalize_dims(dim, x.array.ndim), keepdims=keepdim, correction=correction)
 
 
 def std(
@@ -195,7 +293,20 @@ def std(
     >>> mytorch.std(mytorch.tensor([1.0, 2.0, 4.0]))
     tensor(1.5275)
     """
-    return var(input, dim, unbiased, keepdim, correction=correction).sqrt()
+    return _spread_of(_std, input, dim, unbiased, keepdim, correction)  # type: ignore[no-any-return]
+
+
+def std_mean(
+    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """Standard deviation and mean over `dim`.
+
+    >>> import mytorch
+    >>> std_mean(mytorch.tensor([1.0, 2.0, 4.0]))
+    (tensor(1.5275), tensor(2.3333))
+    """
+    deviation = std(input, dim, unbiased, keepdim, correction=correction)
+    return deviation, mean(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
 def var_mean(
@@ -218,7 +329,8 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     >>> mytorch.prod(mytorch.tensor([2.0, 3.0, 4.0]))
     tensor(24.)
     """
-    return _reduce(_prod, _integers_to_int64(input, dtype), dim, keepdim, dtype)  # type: ignore[no-any-return]
+    primitive = _prod if dim is None else _prod_dim
+    return _reduce(primitive, _integers_to_int64(input, dtype), dim, keepdim, dtype)  # type: ignore[no-any-return]
 
 
 def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
@@ -243,14 +355,22 @@ def amin(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     return _reduce(_amin, input, dim, keepdim)  # type: ignore[no-any-return]
 
 
-class Extremum(NamedTuple):
+class Found(NamedTuple):
     """What `max`, `min`, `sort` and the like return for one dimension: values and where they were."""
 
     values: Any
     indices: Any
 
     def __repr__(self) -> str:
-        return f"torch.return_types.max(\nvalues={self.values!r},\nindices={self.indices!r})"
+        return f"torch.return_types.{type(self).__name__.lower()}(\nvalues={self.values!r},\nindices={self.indices!r})"
+
+
+class Max(Found):
+    """The result of `max` over one dimension."""
+
+
+class Min(Found):
+    """The result of `min` over one dimension."""
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -263,7 +383,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     >>> mytorch.max(x), mytorch.max(x, 1).indices
     (tensor(5.), tensor([1, 0]))
     """
-    return _extremum("max", _argmax, amax, input, dim, keepdim)
+    return _extremum(Max, _maximum_of, input, dim, keepdim)
 
 
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -274,32 +394,33 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     >>> mytorch.min(x), mytorch.min(x, 1).indices
     (tensor(1.), tensor([0, 1]))
     """
-    return _extremum("min", _argmin, amin, input, dim, keepdim)
+    return _extremum(Min, _minimum_of, input, dim, keepdim)
 
 
-def _extremum(name: str, finder: Primitive, whole: Any, x: Any, dim: Any, keepdim: bool) -> Any:
+# The entries for: all elements, where along a dimension, the values there, of two tensors.
+_maximum_of = (_max, _argmax, _max_dim, TABLE["maximum"])
+_minimum_of = (_min, _argmin, _min_dim, TABLE["minimum"])
+
+
+def _extremum(result: type[Found], entries: tuple[Primitive, ...], x: Any, dim: Any, keepdim: bool) -> Any:
+    of_all, finder, at_index, of_two = entries
+    name = of_all.name
     if dim is None:
         if not x.array.size:
             raise RuntimeError(
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
                 "Specify the reduction dim with the 'dim' argument."
             )
-        return whole(x)
+        return apply1(of_all, x)
     if hasattr(dim, "array"):
-        return apply2(_pairwise(name), x, dim)
+        return apply2(of_two, x, dim)
     axis = normalize_dim(dim, x.array.ndim)
     if not x.array.ndim:
-        return Extremum(x.clone(), wrap(namespace_of(x.array).zeros((), dtype="int64")))
+        return result(x.clone(), wrap(namespace_of(x.array).zeros((), dtype="int64")))
     _refuse_empty(name, x, dim)
     indices = apply(finder, x, axis=axis, keepdims=True)
-    values = x.gather(axis, indices)
-    return Extremum(values, indices) if keepdim else Extremum(values.squeeze(axis), indices.squeeze(axis))
-
-
-def _pairwise(name: str) -> Primitive:
-    from mytorch.autograd.primitive import TABLE
-
-    return TABLE[f"{name}imum"]
+    values = apply(at_index, x, indices, axis=axis)
+    return result(values, indices) if keepdim else result(values.squeeze(axis), indices.squeeze(axis))
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
@@ -323,16 +444,25 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 
 def _find(name: str, finder: Primitive, x: Any, dim: int | None, keepdim: bool) -> Any:
+    if x.array.dtype.kind == "b":
+        raise RuntimeError(f"{name}(): does not support bool input")
+    if dim is None and not x.array.size:
+        raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
     _refuse_empty(name, x, dim)
-    axis = None if dim is None or not x.array.ndim else normalize_dim(dim, x.array.ndim)
-    if dim is not None:
-        normalize_dim(dim, x.array.ndim)
+    axis = None if dim is None else normalize_dim(dim, x.array.ndim)
+    if not x.array.ndim:
+        axis = None
     return apply(finder, x, axis=axis, keepdims=keepdim)
 
 
 def _refuse_empty(name: str, x: Any, dim: Dims) -> None:
     axis = normalize_dims(dim, x.array.ndim)
     if not x.array.size and not _count(x.array.shape, axis):
+        if dim is None:
+            raise RuntimeError(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+                "Specify the reduction dim with the 'dim' argument."
+            )
         raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
 
 
@@ -343,7 +473,7 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     >>> mytorch.any(mytorch.tensor([[False, True], [False, False]]), dim=1)
     tensor([ True, False])
     """
-    return _reduce(_any, input, dim, keepdim)  # type: ignore[no-any-return]
+    return _truth(_any, input, dim, keepdim)
 
 
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
@@ -353,7 +483,13 @@ def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     >>> mytorch.all(mytorch.tensor([[True, True], [False, True]]), dim=1)
     tensor([ True, False])
     """
-    return _reduce(_all, input, dim, keepdim)  # type: ignore[no-any-return]
+    return _truth(_all, input, dim, keepdim)
+
+
+def _truth(primitive: Primitive, x: Any, dim: Dims, keepdim: bool) -> Any:
+    """Bytes give bytes, for historical reasons; everything else gives booleans."""
+    found = _reduce(primitive, x, dim, keepdim)
+    return found.to(x.dtype) if x.array.dtype == "uint8" else found
 
 
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
@@ -378,30 +514,12 @@ def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
     x = input if dtype is None else convert(input, to_numpy(dtype))
     if x.array.dtype.kind not in "fc":
         raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype}")
-    if p in ("fro", None, 2, 2.0):
-        return _reduce(_norm2, x, dim, keepdim)  # type: ignore[no-any-return]
+    if p in ("fro", None):
+        p = 2.0
     if not isinstance(p, (int, float)):
         raise RuntimeError(f"norm(): p must be a number or 'fro', got {p!r}")
     if math.isinf(p):
-        return amax(x.abs(), dim, keepdim) if p > 0 else amin(x.abs(), dim, keepdim)
-    if p == 0:
-        return sum((x != 0).to(x.dtype), dim, keepdim)
-    if p == 1:
-        return sum(x.abs(), dim, keepdim)
-    return sum(x.abs() ** p, dim, keepdim) ** (1 / p)
-
-
-_norm2 = Primitive(
-    "linalg_vector_norm",
-    lambda xp, x, axis, keepdims: xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims)),
-    [
-        # x / norm, and 0 (not NaN) where the norm is 0
-        lambda xp, g, out, x, axis, keepdims: _restore(xp, g, x.shape, axis, keepdims)
-        * x
-        / _nonzero(xp, _restore(xp, out, x.shape, axis, keepdims))
-    ],
-)
-
-
-def _nonzero(xp: Any, x: Any) -> Any:
-    return xp.where(x == 0, 1, x)
+        _refuse_empty("linalg.vector_norm", x, dim)
+    return apply(  # type: ignore[no-any-return]
+        _vector_norm, x, p=float(p), axis=normalize_dims(dim, x.array.ndim), keepdims=keepdim
+    )

@@ -82,6 +82,7 @@ _slice_axis = Primitive(
     view=True,
 )
 _ones_like = Primitive("ones_like", lambda xp, x: xp.ones_like(x))
+_zeros_like = Primitive("zeros_like", lambda xp, x: xp.zeros_like(x))
 
 
 def _pad_axis_forward(xp: Any, x: Any, axis: int, start: int, size: int) -> Any:
