@@ -497,6 +497,8 @@ def _on_tensors(primitive: Primitive) -> Callable[..., Any]:
             return functools.partial(apply2, primitive)
         return functools.partial(apply, primitive)
     parameters = list(inspect.signature(primitive.forward).parameters.values())[1:]
+    if parameters[0].kind is inspect.Parameter.VAR_POSITIONAL:  # as many inputs as are given, then options by name
+        return functools.partial(apply, primitive)
     inputs = len(_input_names(primitive, primitive.joint)) if primitive.joint else len(primitive.vjps) or 1
     option_names = [p.name for p in parameters][inputs:]
 

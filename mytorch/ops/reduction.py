@@ -123,11 +123,20 @@ _min = Primitive(
 # Over one dimension, for given indices: the gradient goes to the element that was chosen, and to no equal one.
 _max_dim = Primitive(
     "max_dim",
-    lambda xp, x, index, axis: xp.gather(x, index, axis),
-    [lambda xp, g, _out, x_shape, index, axis: xp.scatter_back(g, index, axis, x_shape), None],
+    lambda xp, x, index, axis, keepdims: _drop(xp, xp.gather(x, index, axis), axis, keepdims),
+    [
+        lambda xp, g, _out, x_shape, index, axis, keepdims: xp.scatter_back(
+            g if keepdims else xp.expand_dims(g, axis), index, axis, x_shape
+        ),
+        None,
+    ],
     grad_name="MaxBackward0",
 )
 _min_dim = variant(_max_dim, "min_dim", "MinBackward0")
+
+
+def _drop(xp: Any, x: Any, axis: int, keepdims: bool) -> Any:
+    return x if keepdims else xp.squeeze(x, axis)
 
 
 def _share_evenly(xp: Any, g: Any, out: Any, x: Any) -> Any:
@@ -419,8 +428,8 @@ def _extremum(result: type[Found], entries: tuple[Primitive, ...], x: Any, dim: 
         return result(x.clone(), wrap(namespace_of(x.array).zeros((), dtype="int64")))
     _refuse_empty(name, x, dim)
     indices = apply(finder, x, axis=axis, keepdims=True)
-    values = apply(at_index, x, indices, axis=axis)
-    return result(values, indices) if keepdim else result(values.squeeze(axis), indices.squeeze(axis))
+    values = apply(at_index, x, indices, axis=axis, keepdims=keepdim)
+    return result(values, indices if keepdim else indices.squeeze(axis))
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:

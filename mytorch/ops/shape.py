@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mytorch.autograd.primitive import Primitive, apply, convert
-from mytorch.backend.dtypes import common_dtype
+from mytorch.autograd.array import DifferentiableArray
+from mytorch.autograd.primitive import Primitive, apply, convert, wrap
+from mytorch.backend.dtypes import common_dtype, dtype, promote, to_numpy
 from mytorch.ops.dims import normalize_dim, normalize_dims
+from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
@@ -42,6 +45,9 @@ _reshape = Primitive(
     "reshape", lambda xp, x, shape: xp.reshape(x, shape), [lambda xp, g, _out, x_shape, shape: xp.reshape(g, x_shape)],
     grad_name="ViewBackward0", view=True,
 )
+_unsafe_view = Primitive(
+    "unsafe_view", lambda xp, x, shape: xp.reshape(x, shape), [lambda xp, g, _out, x_shape, shape: xp.reshape(g, x_shape)]
+)
 _permute = Primitive(
     "permute",
     lambda xp, x, axes: xp.transpose(x, axes),
@@ -69,6 +75,8 @@ _squeeze = Primitive(
     [lambda xp, g, _out, x_shape, axis: xp.reshape(g, x_shape)],
     view=True,
 )
+_squeeze_dim = variant(_squeeze, "squeeze_dim", "SqueezeBackward1")
+_squeeze_dims = variant(_squeeze, "squeeze_dims", "SqueezeBackward2")
 _flip = Primitive("flip", lambda xp, x, axis: xp.flip(x, axis).copy(), [lambda xp, g, _out, _x, axis: xp.flip(g, axis)])
 _clone = Primitive("clone", lambda xp, x: x.copy(order="K"), [lambda xp, g, _out, _x: g])
 _contiguous = Primitive(
@@ -110,11 +118,19 @@ def _cat_joint(xp: Any, g: Any, _out: Any, *xs_shape: Any, needs: Any, axis: int
 _cat = Primitive("cat", lambda xp, *xs, axis: xp.concatenate(xs, axis=axis), joint=_cat_joint)
 
 
+def _stack_joint(xp: Any, g: Any, _out: Any, *xs_shape: Any, needs: Any, axis: int) -> list[Any]:
+    slices = [xp.slice_axis(g, axis, i, i + 1) if need else None for i, need in enumerate(needs)]
+    return [None if s is None else xp.reshape(s, shape) for s, shape in zip(slices, xs_shape, strict=True)]
+
+
+_stack = Primitive("stack", lambda xp, *xs, axis: xp.stack(xs, axis=axis), joint=_stack_joint)
+
+
 def _inverse(axes: Shape) -> Shape:
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
-def _sizes(args: tuple[Any, ...]) -> Shape:
+def sizes(args: tuple[Any, ...]) -> Shape:
     """A shape given as one sequence or as separate numbers."""
     if len(args) == 1 and not isinstance(args[0], (int, np.integer)) and not hasattr(args[0], "array"):
         args = tuple(args[0])
@@ -160,7 +176,11 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    return apply(_reshape, input, shape=resolve_shape(_sizes(shape), input.array.size))  # type: ignore[no-any-return]
+    array = input.array
+    wanted = resolve_shape(sizes(shape), array.size)
+    if array.flags.c_contiguous or np.may_share_memory(array, array.reshape(wanted)):
+        return apply(_reshape, input, shape=wanted)  # type: ignore[no-any-return]
+    return apply(_unsafe_view, input, shape=wanted)  # type: ignore[no-any-return]
 
 
 def view(input: Tensor, *shape: Any) -> Tensor:
@@ -170,10 +190,12 @@ def view(input: Tensor, *shape: Any) -> Tensor:
         RuntimeError: the sizes do not fit, or the memory's layout does not allow a view.
 
     >>> import mytorch
-    >>> mytorch.arange(6).view(3, 2).shape
-    torch.Size([3, 2])
+    >>> mytorch.arange(6).view(3, 2).shape, mytorch.tensor([1.0]).view(mytorch.int32)
+    (torch.Size([3, 2]), tensor([1065353216], dtype=torch.int32))
     """
-    wanted = resolve_shape(_sizes(shape), input.array.size)
+    if len(shape) == 1 and isinstance(shape[0], (dtype, type)):
+        return _view_as_type(input, to_numpy(shape[0]))
+    wanted = resolve_shape(sizes(shape), input.array.size)
     out = apply(_view, input, shape=wanted)
     if out.base is None and input.array.size and not np.may_share_memory(out.array, input.array):
         raise RuntimeError(
@@ -181,6 +203,17 @@ def view(input: Tensor, *shape: Any) -> Tensor:
             "contiguous subspaces). Use .reshape(...) instead."
         )
     return out  # type: ignore[no-any-return]
+
+
+def _view_as_type(x: Any, wanted: Any) -> Any:
+    if x.requires_grad and wanted != x.array.dtype:
+        raise RuntimeError("view(dtype): reading memory as another type has no gradient; use detach() first")
+    try:
+        out = wrap(x.array.view(wanted))
+    except ValueError as error:
+        raise RuntimeError(f"view(dtype): the memory cannot be read as {wanted}: {error}") from None
+    out.version, out.base = x.counter(), x if x.base is None else x.base
+    return out
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -208,7 +241,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     >>> mytorch.permute(mytorch.zeros(2, 3, 4), (2, 0, 1)).shape
     torch.Size([4, 2, 3])
     """
-    wanted = _sizes(dims)
+    wanted = sizes(dims)
     if len(wanted) != input.array.ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
@@ -262,7 +295,8 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """
     shape = input.array.shape
     dims = range(len(shape)) if dim is None else normalize_dims(dim, len(shape)) or ()
-    return apply(_squeeze, input, axis=tuple(d for d in dims if shape[d] == 1))  # type: ignore[no-any-return]
+    primitive = _squeeze if dim is None else _squeeze_dims if isinstance(dim, (tuple, list)) else _squeeze_dim
+    return apply(primitive, input, axis=tuple(d for d in dims if shape[d] == 1))  # type: ignore[no-any-return]
 
 
 def expand(input: Tensor, *sizes: Any) -> Tensor:
@@ -273,7 +307,7 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
-    wanted, shape = _sizes(sizes), input.array.shape
+    wanted, shape = sizes(sizes), input.array.shape
     extra = len(wanted) - len(shape)
     if extra < 0:
         raise RuntimeError(
@@ -309,15 +343,16 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along an existing dimension; their other sizes must agree.
 
     Raises:
-        RuntimeError: no tensors, or sizes that do not agree.
+        ValueError: there are no tensors.
+        RuntimeError: sizes that do not agree, or a 0-d tensor.
 
     >>> import mytorch
     >>> mytorch.cat([mytorch.tensor([1, 2]), mytorch.tensor([3])])
     tensor([1, 2, 3])
     """
-    parts = list(tensors)
+    parts = _tensors("cat", tensors)
     if not parts:
-        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     if any(x.array.ndim == 0 for x in parts):
         raise RuntimeError(
             f"zero-dimensional tensor (at position {next(i for i, x in enumerate(parts) if not x.array.ndim)}) "
@@ -349,7 +384,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensor([[1, 3],
             [2, 4]])
     """
-    parts = list(tensors)
+    parts = _tensors("stack", tensors)
     if not parts:
         raise RuntimeError("stack expects a non-empty TensorList")
     first = parts[0].array.shape
@@ -360,7 +395,19 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                 f"{list(x.array.shape)} at entry {position}"
             )
     axis = normalize_dim(dim, len(first) + 1)
-    return cat([unsqueeze(x, axis) for x in parts], axis)
+    common = functools.reduce(promote, [x.array.dtype for x in parts])
+    return apply(_stack, *[convert(x, common) for x in parts], axis=axis)  # type: ignore[no-any-return]
+
+
+def _tensors(name: str, values: Any) -> list[Any]:
+    """The tensors of a sequence; TypeError if it is none, or holds something else."""
+    if isinstance(values, DifferentiableArray) or not isinstance(values, Iterable):
+        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(values).__name__}")
+    parts = list(values)
+    for position, x in enumerate(parts):
+        if not isinstance(x, DifferentiableArray):
+            raise TypeError(f"expected Tensor as element {position} in argument 0, but got {type(x).__name__}")
+    return parts
 
 
 def flip(input: Tensor, *dims: Any) -> Tensor:
@@ -370,7 +417,7 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     >>> mytorch.flip(mytorch.tensor([1, 2, 3]), (0,))
     tensor([3, 2, 1])
     """
-    axes = normalize_dims(_sizes(dims), input.array.ndim) or ()
+    axes = normalize_dims(sizes(dims), input.array.ndim) or ()
     return apply(_flip, input, axis=axes)  # type: ignore[no-any-return]
 
 

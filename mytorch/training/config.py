@@ -41,6 +41,7 @@ from mytorch.training.components import (
     standard_registries,
 )
 from mytorch.training.errors import ConfigError, Problem, closest, suggest
+from mytorch.training.imports import ImportProblem, add_imports
 from mytorch.training.overrides import apply_overrides
 from mytorch.training.wording import expected, explain, show
 from mytorch.training.yaml_source import Keys, Source, dump, load
@@ -197,6 +198,7 @@ class Config(Section):
     """
 
     name: Annotated[str, Strict(), AfterValidator(_check_name)]
+    imports: tuple[Annotated[str, Strict()], ...] = ()
     seed: Integer = Field(0, ge=0, lt=2**63)
     dataset: Dataset
     model: Annotated[tuple[Annotated[Component, Written("layer")], ...], AfterValidator(_check_model)]
@@ -275,7 +277,10 @@ class Config(Section):
 
     def to_yaml(self) -> str:
         """The config in full, overrides and defaults written out; loading it gives an equal config."""
-        return dump(self.model_dump(exclude_none=True))
+        data = self.model_dump(exclude_none=True)
+        if not self.imports:
+            del data["imports"]
+        return dump(data)
 
 
 # Where each section stands.
@@ -307,6 +312,7 @@ def check(source: Source, overrides: Sequence[str] = (), registries: Registries 
     """The config that `source` holds; see `load_config`."""
     registries = standard_registries() if registries is None else registries
     apply_overrides(source, overrides)
+    registries = _with_imports(source, registries)
     left_out = {key for key, value in source.data.items() if value is None and key in Config.model_fields}
     data = {key: value for key, value in source.data.items() if key not in left_out}
     data.setdefault("name", _name_from(source.path))
@@ -319,6 +325,28 @@ def check(source: Source, overrides: Sequence[str] = (), registries: Registries 
     config = _complete(config)
     config._source = source
     return config
+
+
+def _with_imports(source: Source, registries: Registries) -> Registries:
+    """The registries with the classes of the files under `imports`, which are found beside the config."""
+    listed = source.data.get("imports")
+    if not isinstance(listed, list):
+        return registries  # absent, or wrong in a way that the schema will say
+    for index, name in enumerate(listed):
+        if not isinstance(name, str):
+            continue
+        path = ("imports", index)
+        found = find_file(name, source.path)
+        if found is None:
+            folders = " or ".join(dict.fromkeys(str(folder.absolute()) for folder in _folders(source.path)))
+            source.problems.append(source.problem(path, f"there is no file {name!r} in {folders}"))
+            continue
+        listed[index] = found.as_posix()
+        try:
+            registries = add_imports(registries, [found])
+        except ImportProblem as error:
+            source.problems.append(source.problem(path, str(error)))
+    return registries
 
 
 def _name_from(path: Path | None) -> str:

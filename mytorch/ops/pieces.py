@@ -1,0 +1,275 @@
+"""Parts of a tensor along one dimension (split, chunk, narrow, select, unbind) and copies side by side (repeat, roll)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mytorch.autograd.array import DifferentiableArray
+from mytorch.autograd.primitive import TABLE, Primitive, apply, wrap
+from mytorch.ops import shape as shapes
+from mytorch.ops.dims import normalize_dim, normalize_dims
+from mytorch.ops.variant import variant
+
+if TYPE_CHECKING:
+    from mytorch.tensor import Tensor
+
+Shape = tuple[int, ...]
+
+_slice_axis = TABLE["slice_axis"]
+_split = variant(_slice_axis, "split", "SplitBackward0")
+_select = Primitive(
+    "select",
+    lambda xp, x, axis, index: x[(slice(None),) * axis + (index,)],
+    [lambda xp, g, _out, x_shape, axis, index: xp.pad_axis(xp.expand_dims(g, axis), axis, index, x_shape[axis])],
+    view=True,
+)
+_unbind = variant(_select, "unbind", "UnbindBackward0")
+_repeat = Primitive(
+    "repeat",
+    lambda xp, x, repeats: xp.tile(x, repeats),
+    [lambda xp, g, _out, x_shape, repeats: _repeat_vjp(xp, g, x_shape, repeats)],
+    numpy_name="tile",
+)
+_roll = Primitive(
+    "roll",
+    lambda xp, x, shifts, axis: xp.roll(x, shifts, axis),
+    [lambda xp, g, _out, _x, shifts, axis: xp.roll(g, tuple(-s for s in shifts), axis)],
+)
+
+
+def _repeat_vjp(xp: Any, g: Any, shape: Shape, repeats: Shape) -> Any:
+    """The sum over the copies: every dimension is taken apart into (copies, size)."""
+    sizes = (1,) * (len(repeats) - len(shape)) + shape
+    apart = tuple(n for pair in zip(repeats, sizes, strict=True) for n in pair)
+    if not apart:
+        return g
+    total = xp.sum(xp.reshape(g, apart), axis=tuple(range(0, len(apart), 2)), keepdims=False)
+    return xp.reshape(total, shape)
+
+
+def _size(x: Any, axis: int) -> int:
+    return x.array.shape[axis]  # type: ignore[no-any-return]
+
+
+def _refuse_0d(name: str, x: Any) -> None:
+    if not x.array.ndim:
+        raise RuntimeError(f"{name}() expects at least a 1-dimensional tensor")
+
+
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """A view of `length` elements from `start` along `dim`.
+
+    Raises:
+        RuntimeError: the part does not lie within the dimension.
+
+    >>> import mytorch
+    >>> narrow(mytorch.tensor([1, 2, 3, 4]), 0, 1, 2)
+    tensor([2, 3])
+    """
+    _refuse_0d("narrow", input)
+    axis = normalize_dim(dim, input.array.ndim)
+    size = _size(input, axis)
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    if not -size <= start <= size:
+        raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
+    start += size if start < 0 else 0
+    if start + length > size:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
+    return apply(_slice_axis, input, axis=axis, start=start, stop=start + length)  # type: ignore[no-any-return]
+
+
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """A view of the part at `index` along `dim`, without that dimension.
+
+    >>> import mytorch
+    >>> select(mytorch.tensor([[1, 2], [3, 4]]), 1, 0)
+    tensor([1, 3])
+    """
+    if not input.array.ndim:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    axis = normalize_dim(dim, input.array.ndim)
+    size = _size(input, axis)
+    if not -size <= index < size:
+        raise IndexError(f"select(): index {index} out of range for tensor of size {list(input.array.shape)} at dimension {axis}")
+    return apply(_select, input, axis=axis, index=int(index) % size)  # type: ignore[no-any-return]
+
+
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of all parts along `dim`, as a tuple.
+
+    >>> import mytorch
+    >>> unbind(mytorch.tensor([[1, 2], [3, 4]]))
+    (tensor([1, 2]), tensor([3, 4]))
+    """
+    if not input.array.ndim:
+        raise RuntimeError("unbind() expects at least a 1-dimensional tensor")
+    axis = normalize_dim(dim, input.array.ndim)
+    return tuple(apply(_unbind, input, axis=axis, index=i) for i in range(_size(input, axis)))
+
+
+def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of consecutive parts along `dim`: of one size (the last may be smaller), or of the given sizes.
+
+    Raises:
+        RuntimeError: the size is not positive, or the sizes do not add up.
+
+    >>> import mytorch
+    >>> split(mytorch.tensor([1, 2, 3]), 2)
+    (tensor([1, 2]), tensor([3]))
+    """
+    _refuse_0d("split", tensor)
+    axis = normalize_dim(dim, tensor.array.ndim)
+    size = _size(tensor, axis)
+    if isinstance(split_size_or_sections, int):
+        step = split_size_or_sections
+        if step < 0:
+            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={step}")
+        if step == 0 and size:
+            raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {size}")
+        sizes = [min(step, size - start) for start in range(0, size, step)] if size else [0]
+    else:
+        sizes = [int(n) for n in split_size_or_sections]
+        if sum(sizes) != size or any(n < 0 for n in sizes):
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size at dimension {axis}), "
+                f"but got split_sizes={sizes}"
+            )
+    stops = np.cumsum(sizes, dtype=np.int64).tolist()
+    return tuple(apply(_split, tensor, axis=axis, start=stop - n, stop=stop) for stop, n in zip(stops, sizes, strict=True))
+
+
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` consecutive parts of equal size along `dim`; the last may be smaller.
+
+    >>> import mytorch
+    >>> chunk(mytorch.tensor([1, 2, 3, 4, 5]), 3)
+    (tensor([1, 2]), tensor([3, 4]), tensor([5]))
+    """
+    _refuse_0d("chunk", input)
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    size = _size(input, normalize_dim(dim, input.array.ndim))
+    if not size:
+        return split(input, [0] * chunks, dim)
+    return split(input, -(-size // chunks), dim)
+
+
+def repeat(input: Tensor, *repeats: Any) -> Tensor:
+    """Copies side by side: `repeats` says how many along each dimension; more numbers add dimensions in front.
+
+    Raises:
+        RuntimeError: there are fewer numbers than dimensions, or one is negative.
+
+    >>> import mytorch
+    >>> repeat(mytorch.tensor([1, 2]), 2, 2)
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
+    if not repeats:
+        raise TypeError("repeat() missing 1 required positional arguments: \"repeats\"")
+    times = shapes.sizes(repeats)
+    if len(times) < input.array.ndim:
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    if any(n < 0 for n in times):
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(times)}: {list(times)}")
+    return apply(_repeat, input, repeats=times)  # type: ignore[no-any-return]
+
+
+def tile(input: Tensor, *dims: Any) -> Tensor:
+    """`repeat` as NumPy's tile: missing numbers in front count as 1.
+
+    >>> import mytorch
+    >>> tile(mytorch.tensor([[1], [2]]), (2,))
+    tensor([[1, 1],
+            [2, 2]])
+    """
+    times = shapes.sizes(dims)
+    return repeat(input, (1,) * (input.array.ndim - len(times)) + times)
+
+
+def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None) -> Tensor:
+    """Every element repeated in its place: `repeats` times, or as often as a tensor says for each.
+
+    Without `dim`, the flattened tensor.
+
+    >>> import mytorch
+    >>> repeat_interleave(mytorch.tensor([1, 2]), 2)
+    tensor([1, 1, 2, 2])
+    """
+    if dim is None:
+        return repeat_interleave(shapes.flatten(input), repeats, 0)
+    axis = normalize_dim(dim, input.array.ndim)
+    times = repeats.array if isinstance(repeats, DifferentiableArray) else repeats
+    if np.ndim(times) == 1 and np.size(times) not in (1, _size(input, axis)):
+        raise RuntimeError(
+            f"repeats must have the same size as input along dim, but got repeats.size(0) = {np.size(times)} and "
+            f"input.size({axis}) = {_size(input, axis)}"
+        )
+    return input.index_select(axis, wrap(np.repeat(np.arange(_size(input, axis)), times)))  # type: ignore[no-any-return]
+
+
+def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
+    """Elements moved on by `shifts` along `dims`; those that leave come in again at the other end.
+
+    Without `dims`, the flattened tensor is rolled and its shape restored.
+
+    >>> import mytorch
+    >>> roll(mytorch.tensor([1, 2, 3]), 1)
+    tensor([3, 1, 2])
+    """
+    steps = (shifts,) if isinstance(shifts, int) else tuple(shifts)
+    if dims is None or (not isinstance(dims, int) and not len(dims)):
+        if len(steps) != 1:
+            raise RuntimeError(f"shifts and dimensions must align. shifts: {len(steps)}, dims:0")
+        return roll(shapes.flatten(input), steps, 0).reshape(input.array.shape)
+    axes = normalize_dims((dims,) if isinstance(dims, int) else tuple(dims), input.array.ndim) or ()
+    if len(steps) != len(axes):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(axes)}")
+    return apply(_roll, input, shifts=steps, axis=axes)  # type: ignore[no-any-return]
+
+
+def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """A view with dimensions moved to other places; the others keep their order.
+
+    >>> import mytorch
+    >>> movedim(mytorch.zeros(2, 3, 4), 0, -1).shape
+    torch.Size([3, 4, 2])
+    """
+    ndim = input.array.ndim
+    came = normalize_dims((source,) if isinstance(source, int) else tuple(source), ndim) or ()
+    went = normalize_dims((destination,) if isinstance(destination, int) else tuple(destination), ndim) or ()
+    if len(came) != len(went):
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({list(came)} dims) should contain the same number of "
+            f"dims as destination ({list(went)} dims)"
+        )
+    order = [d for d in range(ndim) if d not in came]
+    for place, d in sorted(zip(went, came, strict=True)):
+        order.insert(place, d)
+    return shapes.permute(input, tuple(order))
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors joined along the second dimension; vectors along their only one.
+
+    >>> import mytorch
+    >>> hstack([mytorch.tensor([1, 2]), mytorch.tensor([3])])
+    tensor([1, 2, 3])
+    """
+    parts = [x.reshape(1) if not x.array.ndim else x for x in tensors]
+    return shapes.cat(parts, 0 if parts and parts[0].array.ndim == 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors joined along the first dimension; vectors are rows.
+
+    >>> import mytorch
+    >>> vstack([mytorch.tensor([1, 2]), mytorch.tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    return shapes.cat([x.reshape(1, -1) if x.array.ndim < 2 else x for x in tensors])
