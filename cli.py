@@ -47,13 +47,18 @@ def train(
     config: Annotated[Path, typer.Argument(help="The YAML file that describes the training.")],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the config, such as optimizer.lr=1e-3.", show_default=False),
+        typer.Argument(
+            metavar="[KEY=VALUE]...", help="Changes to the config, such as optimizer.lr=1e-3.", show_default=False
+        ),
     ] = None,
     smoke: Annotated[
-        bool, typer.Option("--smoke", help="Train a few batches in a throw-away run and check that the loss falls (for CI).")
+        bool,
+        typer.Option("--smoke", help="Train a few batches in a throw-away run and check that the loss falls (for CI)."),
     ] = False,
     runs_dir: RunsDir = Path("runs"),
-    name: Annotated[str | None, typer.Option(help="The run's name, instead of the config's.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The run's name, instead of the config's.", show_default=False)
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -63,10 +68,16 @@ def train(
     commands.train(config, overrides or [], runs_dir=runs_dir, name=name, smoke=smoke, quiet=quiet, json=json)
 
 
-@app.command("eval", epilog="Examples: mytorch eval | mytorch eval boston --split validation | mytorch eval runs/boston/20260131-142501 --json")
+@app.command(
+    "eval",
+    epilog="Examples: mytorch eval | mytorch eval boston --split validation | mytorch eval runs/boston/20260131 --json",
+)
 def evaluate(
     run: Annotated[
-        str | None, typer.Argument(help="A run directory, or the beginning of a run's name; the latest run if left out.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="A run directory, or the beginning of a run's name; the latest run if left out.", show_default=False
+        ),
     ] = None,
     checkpoint: Annotated[str, typer.Option(help="best, last, or a checkpoint file.")] = "best",
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",

@@ -2,8 +2,8 @@
 
     python benchmarks/boston_process.py [--runs N] [--json]
 
-Both are started in turn, A B A B ..., so that a machine whose speed drifts treats them alike; the medians and the median
-of the pairwise ratios are printed. Also `mytorch --help` beside `python -c "import numpy"`. Needs the `bench` extra.
+Both are started in turn, A B A B ..., so that a machine whose speed drifts treats them alike; the medians and the
+median of the pairwise ratios are printed. Also `mytorch --help` beside `python -c "import numpy"`. Needs the `bench` extra.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def main() -> None:
         torch = [python, "benchmarks/boston_torch.py", f"{folder}/torch"]
         table = {
             "train boston / equal PyTorch script": compare(train, torch, options.runs),
-            "--help / import numpy": compare([python, "cli.py", "--help"], [python, "-c", "import numpy"], options.runs),
+            "--help / import numpy": compare(
+                [python, "cli.py", "--help"], [python, "-c", "import numpy"], options.runs
+            ),
         }
     if options.json:
         print(json.dumps(table, indent=2))

@@ -140,9 +140,7 @@ def make_optimizer(setting: Setting, parameters: list[Tensor]) -> torch.optim.Op
     return optimizer(parameters, lr=setting.lr, weight_decay=setting.weight_decay, fused=True, **options)
 
 
-def make_scheduler(
-    setting: Setting, optimizer: torch.optim.Optimizer, steps: int
-) -> lr_scheduler.LRScheduler | None:
+def make_scheduler(setting: Setting, optimizer: torch.optim.Optimizer, steps: int) -> lr_scheduler.LRScheduler | None:
     if setting.scheduler == "OneCycleLR":
         return lr_scheduler.OneCycleLR(optimizer, max_lr=setting.lr, total_steps=steps)
     if setting.scheduler == "CosineAnnealingLR":

@@ -41,7 +41,9 @@ def main(out: Path, seed: int) -> None:
 
     torch.manual_seed(seed)
     model = nn.Sequential(
-        nn.Linear(13, 192), nn.ReLU(), nn.Dropout(0.15), nn.Linear(192, 96), nn.ReLU(), nn.Dropout(0.15), nn.Linear(96, 1)
+        nn.Linear(13, 192), nn.ReLU(), nn.Dropout(0.15),
+        nn.Linear(192, 96), nn.ReLU(), nn.Dropout(0.15),
+        nn.Linear(96, 1),
     )  # fmt: skip
     criterion = nn.SmoothL1Loss(beta=0.1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.03)

@@ -1,4 +1,4 @@
-"""The map of rooms in docs/architecture.md, checked: a room imports only from floors below, and nothing goes in circles."""
+"""The map of rooms in docs/architecture.md, checked: a room imports only from its own floor and from those below."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def _derivatives(node: Any, g: Any, create_graph: bool) -> Sequence[Any]:
     primitive = node.primitive
     xp = TENSORS if create_graph else NUMPY if type(g) in (ndarray, tuple) else namespace_of(g)
     if primitive is None:
-        return node.backward(xp, g, create_graph)  # type: ignore[no-any-return]
+        return node.backward(xp, g, create_graph)
     options = node.options
     out = node.out
     if create_graph:
@@ -184,8 +184,8 @@ def _derivatives(node: Any, g: Any, create_graph: bool) -> Sequence[Any]:
             options = {**(options or {}), "aux": node.aux}
     if primitive.joint is not None:
         needs = tuple([edge is not None for edge in node.edges])
-        return primitive.joint(xp, g, out, *inputs, needs=needs, **(options or {}))  # type: ignore[no-any-return]
-    results = []
+        return primitive.joint(xp, g, out, *inputs, needs=needs, **(options or {}))
+    results: list[Any] = []
     for edge, vjp in zip(node.edges, primitive.vjps, strict=True):
         if edge is None or vjp is None:
             results.append(None)
@@ -198,7 +198,7 @@ def _derivatives(node: Any, g: Any, create_graph: bool) -> Sequence[Any]:
 
 def _inputs_as_tensors(node: Any) -> tuple[Any, ...]:
     if not node.tensors:
-        return node.arrays  # type: ignore[no-any-return]
+        return node.arrays
     return tuple([a if t is None else t for a, t in zip(node.arrays, node.tensors, strict=True)])
 
 
@@ -371,8 +371,8 @@ def grad(
         entry = arrived.get(id(target))
         if entry is not None:
             value = entry[1]
-            if target.node is None and target.hooks is not None:  # type: ignore[attr-defined]
-                value = _run_hooks(target.hooks, value)  # type: ignore[attr-defined]
+            if target.node is None and target.hooks is not None:
+                value = _run_hooks(target.hooks, value)
             found.append(value if isinstance(value, DifferentiableArray) else wrap(value))
         elif materialize_grads:
             found.append(wrap(np.zeros_like(target.array)))

@@ -65,7 +65,7 @@ def gradcheck(
             raise ValueError(f"gradcheck: output {n} is {output.array.dtype}, not a real floating type")
         analytical = _jacobian(output, [x for _, x in checked])
         for (i, x), found in zip(checked, analytical, strict=True):
-            expected = _differences(lambda: _tensors(func(*inputs))[n].array, x.array, eps)
+            expected = _differences(lambda n=n: _tensors(func(*inputs))[n].array, x.array, eps)
             wrong = ~(np.abs(found - expected) <= atol + rtol * np.abs(expected))
             if wrong.any():
                 if not raise_exception:

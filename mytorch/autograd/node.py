@@ -24,7 +24,8 @@ class Node:
 
     - `number`: the position in the order of creation.
     - `edges`: for each input, the node or leaf tensor that its gradient goes to, or None.
-    - `arrays`: for each input, the raw array kept for the derivatives (or a number, a shape, or None); the whole is None once it has been freed.
+    - `arrays`: for each input, the raw array kept for the derivatives (or a number, a shape, or None); the whole is
+      None once it has been freed.
     - `tensors`: the tensors that those arrays came from, for version checks and higher derivatives.
     - `out`: the raw result, where a derivative uses it.
     - `shapes`: the inputs' shapes, if broadcasting has to be undone.

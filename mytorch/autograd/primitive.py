@@ -55,9 +55,10 @@ class ArrayNamespace:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.module, name, None)
         if found is None:
-            if name not in TABLE:
+            forward = TABLE[name].forward if name in TABLE else name
+            if isinstance(forward, str):
                 raise AttributeError(f"neither {self.module.__name__} nor the table of primitives has {name!r}")
-            found = functools.partial(TABLE[name].forward, self)
+            found = functools.partial(forward, self)
         setattr(self, name, found)  # so that the next look-up is an ordinary attribute
         return found
 
@@ -75,7 +76,7 @@ def namespace_of(array: Any) -> ArrayNamespace:
         root = (module.__name__ if module else "").partition(".")[0]
         if root != "cupy":
             raise TypeError(f"no array namespace is known for {kind.__module__}.{kind.__name__}")
-        import cupy  # type: ignore[import-not-found]
+        import cupy
 
         found = _namespaces[kind] = ArrayNamespace(cupy)
     return found
@@ -148,9 +149,7 @@ class Primitive:
         for bits in range(2**n):
             need = tuple(bool(bits >> i & 1) for i in range(n))
             key = need if n == 2 else need[0]
-            self.keep_by_need[key] = tuple(
-                any(need[j] and self.keeps[j][i] for j in range(n)) for i in range(n)
-            )
+            self.keep_by_need[key] = tuple(any(need[j] and self.keeps[j][i] for j in range(n)) for i in range(n))
             self.keep_out_by_need[key] = any(need[j] and self.keeps_out[j] for j in range(n))
 
     def kernel_for(self, array: Any) -> Callable[..., Any]:

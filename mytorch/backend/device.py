@@ -1,4 +1,4 @@
-"""Devices: where an array lives. Only `cpu` (NumPy) exists now; an accelerator's arrays would bring their own namespace."""
+"""Devices: where an array lives. Only `cpu` (NumPy) exists now; other arrays would bring their own namespace."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ class device:  # noqa: N801 - PyTorch's name
             raise RuntimeError(f"Expected one of cpu, cuda device type at start of device string: {type}")
         if colon:
             if index is not None:
-                raise RuntimeError(f"type (string) must not include an index because index was passed explicitly: {type}")
+                raise RuntimeError(
+                    f"type (string) must not include an index because index was passed explicitly: {type}"
+                )
             if not number.isdigit():
                 raise RuntimeError(f"Invalid device string: '{type}'")
             index = int(number)
@@ -39,7 +41,9 @@ class device:  # noqa: N801 - PyTorch's name
         self.index: int | None = index
 
     def __repr__(self) -> str:
-        return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+        return (
+            f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+        )
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -55,7 +59,7 @@ CPU = device("cpu")
 
 
 def require(value: Any) -> device:
-    """The device that `value` (a device, a name or None for the CPU) names; RuntimeError if no tensor can live there."""
+    """The device that `value` (a device, a name, or None for the CPU) names; RuntimeError if it is not there."""
     if value is None or value is CPU:
         return CPU
     wanted = device(value)

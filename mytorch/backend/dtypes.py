@@ -11,7 +11,16 @@ from typing import Any, Final
 
 import numpy as np
 
-__all__ = ["dtype", "finfo", "iinfo", "get_default_dtype", "set_default_dtype", "result_type", "promote_types", "can_cast"]
+__all__ = [
+    "dtype",
+    "finfo",
+    "iinfo",
+    "get_default_dtype",
+    "set_default_dtype",
+    "result_type",
+    "promote_types",
+    "can_cast",
+]
 
 CATEGORY: Final = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}  # NumPy's kind -> bool < integer < float < complex
 

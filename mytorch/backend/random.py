@@ -118,9 +118,7 @@ def _halves(values: Any) -> tuple[Any, Any]:
 # Continuous distributions -----------------------------------------------------------------------------------
 
 
-def uniform(
-    generator: Generator, shape: Shape, dtype: DTypeLike, low: float = 0.0, high: float = 1.0
-) -> Array:
+def uniform(generator: Generator, shape: Shape, dtype: DTypeLike, low: float = 0.0, high: float = 1.0) -> Array:
     """Uniform numbers in [low, high), as `Tensor.uniform_` and `rand`.
 
     A result that rounding would make `high` becomes `low`. Raises RuntimeError for low > high or a bound
@@ -238,9 +236,7 @@ def _normal_pair(for_angle: float, for_radius: float) -> tuple[float, float]:
     return radius * math.cos(angle), radius * math.sin(angle)
 
 
-def log_normal(
-    generator: Generator, shape: Shape, dtype: DTypeLike, mean: float = 1.0, std: float = 2.0
-) -> Array:
+def log_normal(generator: Generator, shape: Shape, dtype: DTypeLike, mean: float = 1.0, std: float = 2.0) -> Array:
     """Numbers whose logarithm is normal, as `Tensor.log_normal_`. Raises RuntimeError for std <= 0.
 
     >>> log_normal(Generator().manual_seed(0), 1, np.float64, 0.0, 1.0).round(4)
@@ -267,9 +263,7 @@ def exponential(generator: Generator, shape: Shape, dtype: DTypeLike, rate: floa
     return _cast(-1.0 / rate * np.log1p(-_uniform53(generator, _count(shape))), dtype).reshape(shape)
 
 
-def cauchy(
-    generator: Generator, shape: Shape, dtype: DTypeLike, median: float = 0.0, sigma: float = 1.0
-) -> Array:
+def cauchy(generator: Generator, shape: Shape, dtype: DTypeLike, median: float = 0.0, sigma: float = 1.0) -> Array:
     """Cauchy numbers, `sigma` the half width at half height, as `Tensor.cauchy_`; RuntimeError if sigma <= 0.
 
     >>> cauchy(Generator().manual_seed(0), 1, np.float64).round(4)

@@ -1,4 +1,4 @@
-"""Losses of predictions against numbers and classes: the fused ones as single nodes, each with its derivative below it.
+"""Losses of predictions against numbers and against classes: single nodes, each with its derivative below it.
 
 Every function takes `reduction`: "mean" (the default), "sum", or "none" for a loss for each element. The older
 arguments `size_average` and `reduce` are understood, with PyTorch's warning. In the table, `x` is the input, `y` the
@@ -7,15 +7,19 @@ target and `d` their difference.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mytorch.autograd.primitive import Primitive, apply, convert, namespace_of
+from mytorch.autograd.primitive import Primitive, apply, convert
 from mytorch.backend.dtypes import common_dtype
+from mytorch.ops import reduction as reductions
 from mytorch.ops.activation import log_softmax, logsigmoid
+from mytorch.ops.arithmetic import where
+from mytorch.ops.shape import permute, reshape
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
@@ -29,17 +33,518 @@ __all__ = [
 
 
 def _difference_loss(name: str, value: Callable[..., Any], slope: Callable[..., Any]) -> Primitive:
-    """The loss `value(d)` with derivative `slope(d)`; both get `xp` and the loss's own parameter `size`."""
+    """The loss `value(xp, d, size)` with derivative `slope(xp, d, size)`, reduced; `size` is its parameter."""
 
     def forward(xp: Any, x: Any, y: Any, reduction: str, size: float) -> Any:
         d = xp.subtract(x, y)
-        return reduced(xp, value(xp, d, size), reduction), d
+        loss = value(xp, d, size)
+        if reduction != "none":
+            loss = loss.sum()
+        return (loss / d.size if reduction == "mean" else loss), d
 
     def joint(xp: Any, g: Any, _out: Any, x: Any, y: Any, *, needs: Any, reduction: str, size: float, aux: Any) -> Any:
         d = x - y if aux is None else aux
-        gx = slope(xp, d, size) * (g / d.size if reduction == "mean" and aux is not None else g)
-        if reduction == "mean" and aux is None:
-            gx = gx / d.numel()
-        return gx if needs[0] else None, -gx if needs[1] else None
+        if reduction == "mean":
+            g = g / math.prod(d.shape)
+        g = slope(xp, d, size) * g
+        return g if needs[0] else None, -g if needs[1] else None
 
-    return Primitive(name, forward, [None, None], joint=joint, aux=True)
+    return Primitive(name, forward, joint=joint, aux=True)
+
+
+_mse = _difference_loss(
+    "mse_loss",
+    lambda xp, d, _: d * d,
+    lambda xp, d, _: d + d,
+)
+_l1 = _difference_loss(
+    "l1_loss",
+    lambda xp, d, _: xp.abs(d),
+    lambda xp, d, _: xp.sign(d),
+)
+_smooth_l1 = _difference_loss(
+    "smooth_l1_loss",
+    lambda xp, d, beta: _huber_value(xp, d, beta) / beta,
+    lambda xp, d, beta: xp.hardtanh(d / beta, -1, 1),
+)
+_huber = _difference_loss(
+    "huber_loss",
+    lambda xp, d, delta: _huber_value(xp, d, delta),
+    lambda xp, d, delta: xp.hardtanh(d, -delta, delta),
+)
+
+
+def _huber_value(xp: Any, d: Any, delta: float) -> Any:
+    """d^2 / 2 within delta, beyond it the tangent there: c (|d| - c / 2) with c = min(|d|, delta) is both."""
+    size = xp.abs(d)
+    inner = xp.minimum(size, delta)
+    return inner * (size - 0.5 * inner)
+
+
+# --- losses of classes ----------------------------------------------------------------------------------------------
+
+# `target` is a raw array of one class for each row of x. Picking one element of each row, and its adjoint:
+_pick = Primitive(
+    "pick",
+    lambda xp, x, target: x[xp.arange(len(target)), target],
+    [lambda xp, g, _out, x_shape, target: xp.put_picked(g, target, x_shape)],
+)
+_put_picked = Primitive(
+    "put_picked",
+    lambda xp, x, target, shape: _put_picked_forward(xp, x, target, shape),
+    [lambda xp, g, _out, _x, target, shape: xp.pick(g, target)],
+)
+# `weights` holds a factor for each row or is None; the sum is divided by `norm`, or left apart if that is None.
+_nll = Primitive(
+    "nll_loss",
+    lambda xp, x, target, weights, norm: _nll_forward(x[xp.arange(len(target)), target], weights, norm),
+    [
+        lambda xp, g, _out, x_shape, target, weights, norm: xp.put_picked(
+            -_for_rows(g, weights, norm), target, x_shape
+        )
+    ],
+)
+_cross_entropy = Primitive(
+    "cross_entropy",
+    lambda xp, x, target, weights, norm: _cross_entropy_forward(xp, x, target, weights, norm),
+    [
+        lambda xp, g, _out, x, target, weights, norm, aux: _cross_entropy_vjp(
+            xp, _for_rows(g, weights, norm), x, target, aux
+        )
+    ],
+    grad_name="NllLossBackward0",
+    aux=True,
+)
+
+
+def _put_picked_forward(xp: Any, x: Any, target: Any, shape: tuple[int, int]) -> Any:
+    out = xp.zeros(shape, dtype=x.dtype)
+    out[xp.arange(len(target)), target] = x
+    return out
+
+
+def _nll_forward(picked: Any, weights: Any, norm: float | None) -> Any:
+    if weights is not None:
+        picked = picked * weights
+    return -picked if norm is None else -picked.sum() / np.float64(norm).astype(picked.dtype)
+
+
+def _for_rows(g: Any, weights: Any, norm: float | None) -> Any:
+    """The gradient for the rows' losses: one number for all, or one for each row."""
+    if norm is not None:
+        g = g / norm if norm else g * 0  # norm is 0 if no row counts
+    return g if weights is None else g * weights
+
+
+def _cross_entropy_forward(xp: Any, x: Any, target: Any, weights: Any, norm: float | None) -> Any:
+    """The loss, and for the derivative the parts of softmax: the exponentials and their sums."""
+    shifted = x - x.max(axis=1, keepdims=True) if x.size else x
+    exponentials = xp.exp(shifted)
+    sums = exponentials.sum(axis=1, keepdims=True)
+    picked = shifted[xp.arange(len(target)), target] - xp.log(sums[:, 0])
+    return _nll_forward(picked, weights, norm), (exponentials, sums)
+
+
+def _cross_entropy_vjp(xp: Any, g: Any, x: Any, target: Any, aux: Any) -> Any:
+    """Softmax minus one at the target's class, each row times its gradient."""
+    column = xp.expand_dims(g, 1) if g.ndim else g
+    if aux is None:
+        everywhere = xp.softmax(x, (1,)) * column
+    else:
+        exponentials, sums = aux
+        everywhere = exponentials * (column / sums)
+    return everywhere - xp.put_picked(g, target, x.shape)
+
+
+# --- losses of probabilities ----------------------------------------------------------------------------------------
+
+# Logarithms are cut off at -100, as PyTorch does, so that a wrong certainty costs 100 and not infinity.
+_binary_cross_entropy = Primitive(
+    "binary_cross_entropy",
+    lambda xp, x, y: (y - 1) * xp.maximum(xp.log1p(-x), -100) - y * xp.maximum(xp.log(x), -100),
+    [
+        lambda xp, g, _out, x, y: g * (x - y) / xp.maximum((1 - x) * x, 1e-12),
+        lambda xp, g, _out, x, _y: g * (xp.maximum(xp.log1p(-x), -100) - xp.maximum(xp.log(x), -100)),
+    ],
+)
+_with_logits = Primitive(
+    "binary_cross_entropy_with_logits",
+    lambda xp, x, y: (1 - y) * x - xp.log_sigmoid(x),
+    [lambda xp, g, _out, x, y: g * (xp.sigmoid(x) - y), lambda xp, g, _out, x, _y: -g * x],
+)
+
+
+# --- what users call ------------------------------------------------------------------------------------------------
+
+
+def check_reduction(reduction: str, size_average: bool | None = None, reduce: bool | None = None) -> str:
+    """The reduction that is meant, the older arguments taken into account.
+
+    Raises:
+        ValueError: it is not "none", "mean" or "sum".
+
+    >>> check_reduction("sum")
+    'sum'
+    """
+    if size_average is not None or reduce is not None:
+        reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+        warnings.warn(
+            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3
+        )
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    return reduction
+
+
+def reduce_loss(loss: Tensor, reduction: str) -> Tensor:
+    """The mean or the sum of the elements, or the elements themselves.
+
+    >>> import mytorch
+    >>> reduce_loss(mytorch.tensor([1.0, 3.0]), "mean")
+    tensor(2.)
+    """
+    return reductions.mean(loss) if reduction == "mean" else reductions.sum(loss) if reduction == "sum" else loss
+
+
+def to_common(x: Any, y: Any) -> tuple[Any, Any]:
+    """Both tensors in their common element type."""
+    if x.array.dtype is not y.array.dtype:
+        common = common_dtype(x.array, y.array)
+        return convert(x, common), convert(y, common)
+    return x, y
+
+
+def _compare(primitive: Primitive, x: Any, y: Any, reduction: str, weight: Any = None, size: float = 1.0) -> Any:
+    """Apply a loss of a difference; with `weight`, the elements' losses are multiplied before they are reduced."""
+    if x.array.shape != y.array.shape:
+        warnings.warn(
+            f"Using a target size ({y.shape}) that is different to the input size ({x.shape}). This will likely lead to "
+            "incorrect results due to broadcasting. Please ensure they have the same size.",
+            stacklevel=3,
+        )
+        _check_broadcast(x.array.shape, y.array.shape)
+    x, y = to_common(x, y)
+    if weight is None:
+        return apply(primitive, x, y, reduction=reduction, size=size)
+    if weight.array.shape != x.array.shape:
+        raise ValueError("Weights and input must have the same size.")
+    loss = apply(primitive, x, y, reduction="none", size=size) * weight
+    if reduction == "mean" and primitive is not _huber:
+        return reductions.sum(loss) / reductions.sum(weight)
+    return reduce_loss(loss, reduction)
+
+
+def _check_broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    for i in range(1, min(len(a), len(b)) + 1):
+        if a[-i] != b[-i] and 1 not in (a[-i], b[-i]):
+            raise RuntimeError(
+                f"The size of tensor a ({a[-i]}) must match the size of tensor b ({b[-i]}) at non-singleton dimension "
+                f"{max(len(a), len(b)) - i}"
+            )
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """Squared error, (input - target)^2.
+
+    Args:
+        weight: a factor for each element; the mean is then divided by the sum of the weights.
+
+    >>> import mytorch
+    >>> mse_loss(mytorch.tensor([1.0, 2.0]), mytorch.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
+    return _compare(_mse, input, target, check_reduction(reduction, size_average, reduce), weight)
+
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """Absolute error, |input - target|. The gradient is 0 where they are equal.
+
+    >>> import mytorch
+    >>> l1_loss(mytorch.tensor([1.0, 2.0]), mytorch.tensor([1.0, 4.0]))
+    tensor(1.)
+    """
+    return _compare(_l1, input, target, check_reduction(reduction, size_average, reduce), weight)
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """d^2 / (2 beta) for differences below beta, |d| - beta / 2 above: `huber_loss` divided by beta.
+
+    Raises:
+        RuntimeError: beta is negative; 0 gives `l1_loss`.
+
+    >>> import mytorch
+    >>> smooth_l1_loss(mytorch.tensor([1.0, 2.0]), mytorch.tensor([1.5, 4.0]), reduction="none")
+    tensor([0.1250, 1.5000])
+    """
+    reduction = check_reduction(reduction, size_average, reduce)
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    return _compare(_smooth_l1 if beta else _l1, input, target, reduction, size=beta)
+
+
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    """d^2 / 2 for differences below delta, delta * (|d| - delta / 2) above.
+
+    Source: P. J. Huber, "Robust Estimation of a Location Parameter", 1964.
+
+    Raises:
+        RuntimeError: delta is not positive.
+
+    >>> import mytorch
+    >>> huber_loss(mytorch.tensor([1.0, 2.0]), mytorch.tensor([1.5, 6.0]), reduction="none", delta=2.0)
+    tensor([0.1250, 6.0000])
+    """
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    return _compare(_huber, input, target, check_reduction(reduction), weight, delta)
+
+
+def _rows(x: Any, target: Any) -> Any:
+    """Scores (C,), (N, C) or (N, C, d1, ...) as a matrix with a row for each target, once the shapes are checked."""
+    shape, wanted = x.array.shape, target.array.shape
+    if not shape:
+        raise RuntimeError("input tensor should be 1D or 2D")
+    if len(shape) == 1:
+        if wanted not in ((), (1,)):
+            raise RuntimeError(f"size mismatch (got input: {list(shape)}, target: {list(wanted)})")
+        return reshape(x, (1, *shape))
+    if len(shape) == 2:
+        if len(wanted) > 1:
+            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+        if wanted != shape[:1]:
+            found = wanted[0] if wanted else 1
+            raise ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({found}).")
+        return x
+    if wanted != shape[:1] + shape[2:]:
+        if wanted[:1] != shape[:1]:
+            found = wanted[0] if wanted else 1
+            raise ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({found}).")
+        raise RuntimeError(f"Expected target size {list(shape[:1] + shape[2:])}, got {list(wanted)}")
+    return reshape(permute(x, (0, *range(2, len(shape)), 1)), (-1 if x.array.size else math.prod(wanted), shape[1]))
+
+
+def _classes(x: Any, target: Any, weight: Any, ignore_index: int) -> tuple[Any, Any, float]:
+    """For rows of scores: the raw classes, the rows' factors (None if all are 1) and the sum of these.
+
+    An ignored row has some class and factor 0.
+
+    Raises:
+        IndexError: a class is not there.
+    """
+    count = x.array.shape[1]
+    classes = target.array.reshape(-1)
+    if classes.dtype.kind not in "iu":
+        raise RuntimeError(f"expected scalar type Long but found {target.dtype}: targets are the numbers of classes")
+    if weight is not None and weight.array.shape != (count,):
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {count} classes or no classes but got weight tensor of "
+            f"shape: {list(weight.array.shape)}"
+        )
+    factors = None
+    if classes.size and (classes.min() < 0 or classes.max() >= count or 0 <= ignore_index < count):
+        used = classes != ignore_index
+        wrong = classes[used & ((classes < 0) | (classes >= count))]
+        if wrong.size:
+            raise IndexError(f"Target {wrong[0]} is out of bounds.")
+        classes, factors = classes * used, used.astype(x.array.dtype)
+    if weight is not None:
+        chosen = weight.array[classes].astype(x.array.dtype)
+        factors = chosen if factors is None else chosen * factors
+    return classes, factors, float(classes.size if factors is None else factors.sum())
+
+
+def _class_loss(primitive: Primitive, x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
+    rows = _rows(x, target)
+    classes, factors, total = _classes(rows, target, weight, ignore_index)
+    norm = None if reduction == "none" else 1.0 if reduction == "sum" else total
+    out = apply(primitive, rows, target=classes, weights=factors, norm=norm)
+    return reshape(out, target.array.shape) if reduction == "none" and out.array.shape != target.array.shape else out
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Minus the input at the target's class, for inputs that are logarithms of probabilities.
+
+    Args:
+        input: (C,), (N, C) or (N, C, d1, ...).
+        target: classes from 0 to C - 1, of the input's shape without C.
+        weight: a factor for each class, (C,); the mean is divided by the sum of the rows' factors.
+        ignore_index: targets with this number do not count.
+
+    Raises:
+        IndexError: a target is not among the classes.
+        ValueError, RuntimeError: shapes that do not fit.
+
+    >>> import mytorch
+    >>> nll_loss(mytorch.tensor([[-0.5, -1.0]]), mytorch.tensor([1]))
+    tensor(1.)
+    """
+    reduction = check_reduction(reduction, size_average, reduce)
+    return _class_loss(_nll, input, target, weight, ignore_index, reduction)
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Minus the logarithm of the softmax probability of the right class.
+
+    Args:
+        input: scores (C,), (N, C) or (N, C, d1, ...), not normalised.
+        target: classes, as in `nll_loss`; or probabilities of the input's shape and a floating type.
+        weight: a factor for each class, (C,).
+        ignore_index: targets with this number do not count.
+        label_smoothing: the share of the target that is spread evenly over all classes, 0 to 1.
+
+    Raises:
+        IndexError: a target is not among the classes.
+        ValueError, RuntimeError: shapes that do not fit.
+
+    >>> import mytorch
+    >>> cross_entropy(mytorch.tensor([[1.0, 2.0], [3.0, 1.0]]), mytorch.tensor([1, 0]))
+    tensor(0.2201)
+    """
+    reduction = check_reduction(reduction, size_average, reduce)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if input.array.shape == target.array.shape and input.array.ndim:
+        return _cross_entropy_of_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
+    if label_smoothing:
+        return _smoothed_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
+    return _class_loss(_cross_entropy, input, target, weight, ignore_index, reduction)
+
+
+def _cross_entropy_of_probabilities(
+    x: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
+) -> Any:
+    if target.array.dtype.kind != "f":
+        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {target.dtype}")
+    if ignore_index >= 0:
+        raise RuntimeError("ignore_index is not supported for floating point target")
+    axis = min(x.array.ndim, 2) - 1
+    count = x.array.shape[axis]
+    if smoothing:
+        target = target * (1 - smoothing) + smoothing / count
+    product = log_softmax(x, axis) * target
+    if weight is not None:
+        product = product * reshape(weight, (count,) + (1,) * (x.array.ndim - 1 - axis))
+    if reduction == "none":
+        return -reductions.sum(product, axis)
+    total = -reductions.sum(product)
+    return total / (x.array.size / count) if reduction == "mean" else total
+
+
+def _smoothed_cross_entropy(
+    x: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
+) -> Any:
+    rows = _rows(x, target)
+    classes, factors, total = _classes(rows, target, weight, ignore_index)
+    logs = log_softmax(rows, 1)
+    right = apply(_nll, logs, target=classes, weights=factors, norm=None)
+    spread = -reductions.sum(logs if weight is None else logs * weight, 1)
+    if ignore_index in target.array:
+        spread = where(target.reshape(-1) == ignore_index, 0.0, spread)
+    loss = right * (1 - smoothing) + spread * (smoothing / rows.array.shape[1])
+    if reduction == "none":
+        return reshape(loss, target.array.shape)
+    return reductions.sum(loss) / total if reduction == "mean" else reductions.sum(loss)
+
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """-y log(x) - (1 - y) log(1 - x) for probabilities x and targets y between 0 and 1.
+
+    Raises:
+        ValueError: the sizes differ.
+        RuntimeError: an input is not between 0 and 1.
+
+    >>> import mytorch
+    >>> binary_cross_entropy(mytorch.tensor([0.9, 0.2]), mytorch.tensor([1.0, 0.0]))
+    tensor(0.1643)
+    """
+    reduction = check_reduction(reduction, size_average, reduce)
+    if target.array.shape != input.array.shape:
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
+            "Please ensure they have the same size."
+        )
+    if not ((input.array >= 0) & (input.array <= 1)).all():
+        raise RuntimeError("all elements of input should be between 0 and 1")
+    loss = apply(_binary_cross_entropy, *to_common(input, target))
+    return reduce_loss(loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """`binary_cross_entropy` of sigmoid(input), without overflow.
+
+    Args:
+        pos_weight: a factor for the part of the loss that positive targets make, broadcast to the input.
+
+    Raises:
+        ValueError: the sizes differ.
+
+    >>> import mytorch
+    >>> binary_cross_entropy_with_logits(mytorch.tensor([2.0, -1.0]), mytorch.tensor([1.0, 0.0]))
+    tensor(0.2201)
+    """
+    reduction = check_reduction(reduction, size_average, reduce)
+    if target.array.shape != input.array.shape:
+        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    x, y = to_common(input, target)
+    if pos_weight is None:
+        loss = apply(_with_logits, x, y)
+    else:
+        loss = (1 - y) * x - ((pos_weight - 1) * y + 1) * logsigmoid(x)
+    return reduce_loss(loss if weight is None else loss * weight, reduction)
+
+

@@ -19,7 +19,7 @@ from mytorch.data.prepare import PreparedData, prepare
 from mytorch.data.split import SplitRule
 from mytorch.data.table import DataError
 from mytorch.random_creation import manual_seed
-from mytorch.training.components import INFERRED, Component, ComponentError, parameters_of
+from mytorch.training.components import INFERRED, Component, parameters_of
 from mytorch.training.config import DEFAULT_METRICS, Config, Split
 from mytorch.training.errors import ConfigError, Problem
 from mytorch.training.metrics import METRICS, Metric
@@ -124,7 +124,10 @@ def _with_found_files(config: Config) -> Config:
 def _check_task(config: Config, data: PreparedData) -> Sequence[Problem]:
     if config.task in (None, data.task):
         return [
-            config.problem(("metrics", i), f"{name} is for {METRICS[name].task}, and the target {data.target_name!r} is for {data.task}")
+            config.problem(
+                ("metrics", i),
+                f"{name} is for {METRICS[name].task}, and the target {data.target_name!r} is for {data.task}",
+            )
             for i, name in enumerate(config.metrics or ())
             if METRICS[name].task != data.task
         ]
@@ -132,7 +135,8 @@ def _check_task(config: Config, data: PreparedData) -> Sequence[Problem]:
     advice = "CrossEntropyLoss" if data.task == "classification" else "MSELoss or SmoothL1Loss"
     return [
         config.problem(
-            ("loss",), f"{config.loss.type} is for {config.task}, but the target {data.target_name!r} holds {holds}; use {advice}"
+            ("loss",),
+            f"{config.loss.type} is for {config.task}, but the target {data.target_name!r} holds {holds}; use {advice}",
         )
     ]
 
@@ -156,9 +160,11 @@ def build_model(config: Config, data: PreparedData) -> nn.Module:
 
 def _wrong_end(data: PreparedData, shape: tuple[int, ...], wanted: int) -> str:
     gives = f"{shape[0]} features" if len(shape) == 1 else f"the shape {shape}"
-    if data.task == "classification":
-        return f"the model ends with {gives}, but {data.target_name!r} has {wanted} classes; end with {{type: Linear, out_features: {wanted}}}"
-    return f"the model ends with {gives}, but the target {data.target_name!r} is {wanted} number; end with {{type: Linear, out_features: {wanted}}}"
+    needs = f"has {wanted} classes" if data.task == "classification" else f"is {wanted} number"
+    return (
+        f"the model ends with {gives}, but the target {data.target_name!r} {needs}; "
+        f"end with {{type: Linear, out_features: {wanted}}}"
+    )
 
 
 def _build_layers(
@@ -187,7 +193,11 @@ def _build_layer(
             supplied[expected] = features
         elif (given[-1] if isinstance(given, list) else given) != features:
             raise ConfigError(
-                [config.problem((*path, expected), f"layer {index} ({component.type}) expects {given} features, gets {features}")]
+                [
+                    config.problem(
+                        (*path, expected), f"layer {index} ({component.type}) expects {given} features, gets {features}"
+                    )
+                ]
             )
     layer = config.build(path, component, **supplied)
     return layer, _shape_after(config, path, index, component, layer, shape)

@@ -49,7 +49,11 @@ def train(
     try:
         summary = training.run(Progress(experiment.config.train.epochs, "quiet" if quiet or json else "auto"))
     except KeyboardInterrupt:
-        kept = f"the weights after epoch {training.epoch} are in {run.last_checkpoint}" if training.epoch else "no epoch was completed"
+        kept = (
+            f"the weights after epoch {training.epoch} are in {run.last_checkpoint}"
+            if training.epoch
+            else "no epoch was completed"
+        )
         raise KeyboardInterrupt(f"interrupted: {kept}") from None
     draw_plots(experiment, run)
     if json:
@@ -58,7 +62,8 @@ def train(
         best, epochs = summary["best_epoch"], summary["epochs"]
         print_scores(summary["best"], f"epoch {best}" if best < epochs else f"epoch {epochs}")
         print(f"{summary['steps']} steps in {summary['seconds']:.2f} s, {summary['parameters']} parameters")
-        print(f"metrics: {run.metrics}\nsummary: {run.summary}\nplots:   {', '.join(map(str, sorted(run.plots.iterdir())))}")
+        print(f"metrics: {run.metrics}\nsummary: {run.summary}")
+        print(f"plots:   {', '.join(map(str, sorted(run.plots.iterdir())))}")
 
 
 def _smoke(experiment: Experiment, *, quiet: bool, json: bool) -> None:
@@ -138,7 +143,9 @@ def init(directory: Path) -> None:
     there = [directory / relative for relative in files if (directory / relative).exists()]
     if there:
         listed = "\n".join(f"  {path}" for path in there)
-        raise UserError(f"init does not write over files that are there:\n{listed}\nmove them away or choose another directory")
+        raise UserError(
+            f"init does not write over files that are there:\n{listed}\nmove them away or choose another directory"
+        )
     try:
         for relative, source in files.items():
             (directory / relative).parent.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ from mytorch.training.components import (
     standard_registries,
 )
 from mytorch.training.errors import ConfigError, Problem, closest, suggest
-from mytorch.training.imports import ImportProblem, add_imports
+from mytorch.training.imports import UnimportableError, add_imports
 from mytorch.training.overrides import apply_overrides
 from mytorch.training.wording import expected, explain, show
 from mytorch.training.yaml_source import Keys, Source, dump, load
@@ -216,9 +216,7 @@ class Config(Section):
         for index, name in enumerate(self.metrics or ()):
             task = info.context["metric"].classes[name].task
             if self.task not in (None, task):
-                faults.append(
-                    Fault(("metrics", index), f"{name} is for {task}, and {self.loss.type} for {self.task}")
-                )
+                faults.append(Fault(("metrics", index), f"{name} is for {task}, and {self.loss.type} for {self.task}"))
             if name in (self.metrics or ())[:index]:
                 faults.append(Fault(("metrics", index), f"{name} is listed twice"))
         if faults:
@@ -257,9 +255,7 @@ class Config(Section):
         try:
             return component.build(**supplied)
         except ComponentError as error:
-            raise ConfigError(
-                self.problem(path + fault.path, fault.message) for fault in error.faults
-            ) from error
+            raise ConfigError(self.problem(path + fault.path, fault.message) for fault in error.faults) from error
 
     def find_file(self, path: Keys, name: str) -> Path:
         """The data file called `name` by the value at `path`: looked for as `find_file` does.
@@ -344,7 +340,7 @@ def _with_imports(source: Source, registries: Registries) -> Registries:
         listed[index] = found.as_posix()
         try:
             registries = add_imports(registries, [found])
-        except ImportProblem as error:
+        except UnimportableError as error:
             source.problems.append(source.problem(path, str(error)))
     return registries
 

@@ -1,8 +1,8 @@
 """A user's own classes in a config: `imports: [layers.py]` makes the classes of that file usable as `type`.
 
-The file is ordinary Python and is run, so only import what you would run yourself. A class counts by what it derives from:
-a `Module` whose name ends in `Loss` is a loss, another `Module` a layer, an `Optimizer` an optimizer, an `LRScheduler` a
-scheduler. A class of one's own comes before one of the same name in `mytorch`.
+The file is ordinary Python and is run, so only import what you would run yourself. A class counts by what it derives
+from: a `Module` whose name ends in `Loss` is a loss, another `Module` a layer, an `Optimizer` an optimizer, an
+`LRScheduler` a scheduler. A class of one's own comes before one of the same name in `mytorch`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from mytorch.training.components import Kind, Registries
 
 
-class ImportProblem(Exception):
+class UnimportableError(Exception):
     """A file that cannot be imported; the message says where in it and why."""
 
 
@@ -26,7 +26,7 @@ def add_imports(registries: Registries, files: Iterable[Path]) -> Registries:
     """The registries, and the classes that the files define.
 
     Raises:
-        ImportProblem: a file's code raises an error.
+        UnimportableError: a file's code raises an error.
     """
     extended = dict(registries)
     for file in files:
@@ -38,14 +38,16 @@ def add_imports(registries: Registries, files: Iterable[Path]) -> Registries:
 def _load(file: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"mytorch_imports_{file.stem}", file)
     if spec is None or spec.loader is None:
-        raise ImportProblem(f"{file} is no Python file: its name must end in .py")
+        raise UnimportableError(f"{file} is no Python file: its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever the user's code raises
-        line = next((f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if Path(f.filename) == file), None)
+        line = next(
+            (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if Path(f.filename) == file), None
+        )
         line = getattr(error, "lineno", line)
-        raise ImportProblem(f"{file}:{line}: {type(error).__name__}: {error}") from error
+        raise UnimportableError(f"{file}:{line}: {type(error).__name__}: {error}") from error
     return module
 
 

@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps, a row of metrics after each epoch, checkpoints, and a check that all stays finite.
+"""The training loop: epochs of steps, a row of metrics after each, checkpoints, and a check that all stays finite.
 
 >>> from mytorch.training.loop import gradient_norm
 >>> import mytorch
@@ -171,7 +171,7 @@ class Training:
     # --- the end ----------------------------------------------------------------------------------------------------
 
     def summarize(self, seconds: float) -> dict[str, Any]:
-        """Final and best scores of every split, and what tells this run from another. Leaves the best weights in the model."""
+        """Final and best scores of every split, and what tells this run apart. Leaves the best weights in the model."""
         config = self.experiment.config
         final = self.score_all()
         best = final
@@ -203,7 +203,11 @@ class Training:
     def _failed(self, what: str, where: str) -> RunFailed:
         epoch = self.epoch + 1
         in_epoch = self.steps - self.epoch * len(self.batches)
-        kept = f"the weights after epoch {self.epoch} are in {self.directory.last_checkpoint}" if self.epoch else "no epoch was completed"
+        kept = (
+            f"the weights after epoch {self.epoch} are in {self.directory.last_checkpoint}"
+            if self.epoch
+            else "no epoch was completed"
+        )
         return RunFailed(
             f"epoch {epoch}, step {in_epoch} of {len(self.batches)}: {what}: {where}.\n"
             f"The training was stopped; {kept}.\n"
@@ -219,7 +223,9 @@ class Training:
         def look(name: str) -> Any:
             def hook(module: nn.Module, _inputs: Any, output: Any) -> None:
                 if not found and not np.isfinite(output.array).all():
-                    found.append(f"the output of layer {name} ({type(module).__name__}) is the first that is not finite")
+                    found.append(
+                        f"the output of layer {name} ({type(module).__name__}) is the first that is not finite"
+                    )
 
             return hook
 
@@ -238,7 +244,7 @@ class Training:
             if p.grad is not None and not np.isfinite(p.grad.array).all():
                 layer, _, parameter = name.rpartition(".")
                 kind = type(self.model.get_submodule(layer)).__name__
-                return f"going backward, the gradient of layer {layer} ({kind}), {parameter}, is the first that is not finite"
+                return f"going backward, the {parameter} gradient of layer {layer} ({kind}) is the first that is not finite"
         return "each gradient is finite, but together they are too large for float32"
 
 

@@ -1,4 +1,4 @@
-"""A training of a few steps that must go well: made for CI, where a config should prove in a second that it still trains."""
+"""A training of a few steps that must go well: for CI, where a config should prove in a second that it still trains."""
 
 from __future__ import annotations
 
