@@ -117,7 +117,9 @@ def _exit_code(error: Exception) -> int | None:
     """The exit code for an error that is meant for the user; None for one that is a defect of the program."""
     from mytorch.training.errors import RunFailed, UserError
 
-    return 2 if isinstance(error, UserError) else 1 if isinstance(error, RunFailed) else None
+    if isinstance(error, UserError):
+        return 2
+    return 1 if isinstance(error, (RunFailed, OSError)) else None
 
 
 if __name__ == "__main__":

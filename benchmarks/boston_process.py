@@ -3,7 +3,8 @@
     python benchmarks/boston_process.py [--runs N] [--json]
 
 Both are started in turn, A B A B ..., so that a machine whose speed drifts treats them alike; the medians and the
-median of the pairwise ratios are printed. Also `mytorch --help` beside `python -c "import numpy"`. Needs the `bench` extra.
+median of the pairwise ratios are printed. Also `mytorch --help` beside `python -c "import numpy"`.
+Needs the `bench` extra.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.primitive import wrap
 from mytorch.backend import device as devices
 from mytorch.backend import dtypes
+from mytorch.ops.dims import as_shape
 from mytorch.tensor import Tensor
 
 __all__ = [
@@ -33,12 +34,7 @@ def sizes_of(args: tuple[Any, ...]) -> tuple[int, ...]:
     >>> sizes_of((2, 3)), sizes_of(([2, 3],))
     ((2, 3), (2, 3))
     """
-    if len(args) == 1 and isinstance(args[0], (tuple, list)):
-        args = tuple(args[0])
-    try:
-        shape = tuple(int(n.__index__()) for n in args)
-    except AttributeError:
-        raise TypeError(f"expected sizes as integers, got {args!r}") from None
+    shape = as_shape(args)
     if any(n < 0 for n in shape):
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
     return shape

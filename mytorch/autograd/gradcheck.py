@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -65,7 +66,7 @@ def gradcheck(
             raise ValueError(f"gradcheck: output {n} is {output.array.dtype}, not a real floating type")
         analytical = _jacobian(output, [x for _, x in checked])
         for (i, x), found in zip(checked, analytical, strict=True):
-            expected = _differences(lambda n=n: _tensors(func(*inputs))[n].array, x.array, eps)
+            expected = _differences(functools.partial(_value_of, func, inputs, n), x.array, eps)
             wrong = ~(np.abs(found - expected) <= atol + rtol * np.abs(expected))
             if wrong.any():
                 if not raise_exception:
@@ -84,6 +85,10 @@ def _jacobian(output: Any, inputs: Sequence[Any]) -> list[Any]:
         for row, x, g in zip(rows, inputs, gradients, strict=True):
             row.append(np.zeros(x.array.size) if g is None else g.array.ravel())
     return [np.array(r).reshape(output.array.size, x.array.size) for r, x in zip(rows, inputs, strict=True)]
+
+
+def _value_of(func: Callable[..., Any], inputs: Sequence[Any], output: int) -> Any:
+    return _tensors(func(*inputs))[output].array
 
 
 def _differences(value: Callable[[], Any], x: Any, eps: float) -> Any:

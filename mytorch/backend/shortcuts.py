@@ -11,6 +11,11 @@ from typing import Any
 
 import numpy as np
 
+# Untyped on purpose: NumPy's stubs do not know that these take their arguments by position.
+_add: Any = np.add
+_maximum: Any = np.maximum
+_minimum: Any = np.minimum
+
 Axis = int | tuple[int, ...] | None
 
 
@@ -20,7 +25,7 @@ def sum(x: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False) ->
     >>> float(sum(np.ones(3)))
     3.0
     """
-    return np.add.reduce(x, axis, dtype, None, keepdims)
+    return _add.reduce(x, axis, dtype, None, keepdims)
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -29,7 +34,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     >>> float(max(np.arange(3.0)))
     2.0
     """
-    return np.maximum.reduce(x, axis, None, None, keepdims)
+    return _maximum.reduce(x, axis, None, None, keepdims)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -38,7 +43,7 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     >>> float(min(np.arange(3.0)))
     0.0
     """
-    return np.minimum.reduce(x, axis, None, None, keepdims)
+    return _minimum.reduce(x, axis, None, None, keepdims)
 
 
 def reshape(x: Any, shape: Any) -> Any:

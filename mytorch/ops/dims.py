@@ -1,10 +1,27 @@
-"""Dimension arguments: negative numbers, tuples and None, checked as PyTorch checks them."""
+"""Arguments that name dimensions or sizes: negative numbers, tuples and None, checked as PyTorch checks them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import index
 from typing import Any
+
+
+def as_shape(args: tuple[Any, ...]) -> tuple[int, ...]:
+    """Sizes given as one sequence or as separate integers, as a tuple.
+
+    Raises:
+        TypeError: one of them is no integer.
+
+    >>> as_shape((2, 3)), as_shape(([2, 3],))
+    ((2, 3), (2, 3))
+    """
+    if len(args) == 1 and isinstance(args[0], (tuple, list)):
+        args = tuple(args[0])
+    try:
+        return tuple([index(n) for n in args])
+    except TypeError:
+        raise TypeError(f"expected sizes as integers, got {args!r}") from None
 
 
 def normalize_dim(dim: Any, ndim: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.primitive import TABLE, Primitive, apply, wrap
 from mytorch.ops import shape as shapes
-from mytorch.ops.dims import normalize_dim, normalize_dims
+from mytorch.ops.dims import as_shape, normalize_dim, normalize_dims
 from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     """
     if not repeats:
         raise TypeError("repeat() missing 1 required positional arguments: \"repeats\"")
-    times = shapes.sizes(repeats)
+    times = as_shape(repeats)
     if len(times) < input.array.ndim:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     if any(n < 0 for n in times):
@@ -187,7 +187,7 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
     tensor([[1, 1],
             [2, 2]])
     """
-    times = shapes.sizes(dims)
+    times = as_shape(dims)
     return repeat(input, (1,) * (input.array.ndim - len(times)) + times)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.primitive import Primitive, apply, convert, wrap
 from mytorch.backend.dtypes import common_dtype, dtype, promote, to_numpy
-from mytorch.ops.dims import normalize_dim, normalize_dims
+from mytorch.ops.dims import as_shape, normalize_dim, normalize_dims
 from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:
@@ -130,13 +130,6 @@ def _inverse(axes: Shape) -> Shape:
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
-def sizes(args: tuple[Any, ...]) -> Shape:
-    """A shape given as one sequence or as separate numbers."""
-    if len(args) == 1 and not isinstance(args[0], (int, np.integer)) and not hasattr(args[0], "array"):
-        args = tuple(args[0])
-    return tuple(int(n) for n in args)
-
-
 def resolve_shape(shape: Shape, size: int) -> Shape:
     """Replace the one -1 in a shape by the number that makes it hold `size` elements.
 
@@ -177,7 +170,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
             [3, 4, 5]])
     """
     array = input.array
-    wanted = resolve_shape(sizes(shape), array.size)
+    wanted = resolve_shape(as_shape(shape), array.size)
     if array.flags.c_contiguous or np.may_share_memory(array, array.reshape(wanted)):
         return apply(_reshape, input, shape=wanted)  # type: ignore[no-any-return]
     return apply(_unsafe_view, input, shape=wanted)  # type: ignore[no-any-return]
@@ -195,7 +188,7 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     """
     if len(shape) == 1 and isinstance(shape[0], (dtype, type)):
         return _view_as_type(input, to_numpy(shape[0]))
-    wanted = resolve_shape(sizes(shape), input.array.size)
+    wanted = resolve_shape(as_shape(shape), input.array.size)
     out = apply(_view, input, shape=wanted)
     if out.base is None and input.array.size and not np.may_share_memory(out.array, input.array):
         raise RuntimeError(
@@ -241,7 +234,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     >>> mytorch.permute(mytorch.zeros(2, 3, 4), (2, 0, 1)).shape
     torch.Size([4, 2, 3])
     """
-    wanted = sizes(dims)
+    wanted = as_shape(dims)
     if len(wanted) != input.array.ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
@@ -307,7 +300,7 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
-    wanted, shape = sizes(sizes), input.array.shape
+    wanted, shape = as_shape(sizes), input.array.shape
     extra = len(wanted) - len(shape)
     if extra < 0:
         raise RuntimeError(
@@ -417,7 +410,7 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     >>> mytorch.flip(mytorch.tensor([1, 2, 3]), (0,))
     tensor([3, 2, 1])
     """
-    axes = normalize_dims(sizes(dims), input.array.ndim) or ()
+    axes = normalize_dims(as_shape(dims), input.array.ndim) or ()
     return apply(_flip, input, axis=axes)  # type: ignore[no-any-return]
 
 

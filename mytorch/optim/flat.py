@@ -11,15 +11,14 @@ the parameters and the state then are.
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Iterator
-from itertools import chain
-from operator import attrgetter, is_, itemgetter
+from collections.abc import Iterable, Iterator
+from operator import attrgetter, is_
 from typing import Any
 
 import numpy as np
 
+from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.primitive import wrap
 from mytorch.backend.dtypes import default_float
 
@@ -75,34 +74,25 @@ def memory_order(array: Array) -> list[int]:
     return sorted(range(array.ndim), key=lambda d: -abs(array.strides[d]))
 
 
-def placed(buffer: Array, like: Array, order: list[int]) -> Array:
-    """A stretch of a buffer, seen with the shape, the type and the order of dimensions of another array."""
-    stretch = buffer.view(like.dtype).reshape([like.shape[d] for d in order])
-    return np.transpose(stretch, np.argsort(order)).view(np.ndarray)
-
-
 class Piece:
     """Arrays of one length that a formula works on in one go: a parameter, a part of one, or several."""
 
-    __slots__ = ("grad", "param", "start", "state", "stop", "work")
+    __slots__ = ("param", "part", "state", "work")
 
-    def __init__(self, block: Block, start: int, stop: int, origin: int) -> None:
-        self.start, self.stop = start - origin, stop - origin  # within the parameter
-        self.param = block.param[start:stop]
-        self.grad = block.grad[start:stop]
-        self.state = [flat[start:stop] for flat in block.state]
-        self.work = [scratch[: stop - start] for scratch in block.scratch]
+    def __init__(self, param: Array, state: list[Array], work: list[Array], part: Any) -> None:
+        self.param, self.state, self.work = param, state, work
+        self.part = part  # where in the flat gradient this piece's is
 
 
 class Block:
-    """Parameters of one element type with their gradients and state on flat buffers.
+    """Parameters of one element type that are updated together: the parameters, their gradients and state, flat.
 
     Args:
-        params: the parameters, all with memory of their own.
-        entries: for each, its dict in the optimizer's state: what is there is taken over, what is missing made.
-        buffers: the names of the state arrays and what they start with.
-        scalars: the names of the state numbers (such as `step`) and what they start with.
-        hidden: the numbers are not part of the state; they start at 1 where the state has arrays, else at 0.
+        params: the parameters; nobody else holds their memory.
+        entries: for each, its dict in the optimizer's state: what is there is taken over, what is missing is made.
+        buffers: the names of the state arrays, and what they start with.
+        scalars: the names of the state numbers (such as `step`), and what they start with.
+        hidden: the numbers are no part of the state: they start with 1 where the state has its arrays, else with 0.
     """
 
     def __init__(
@@ -115,35 +105,227 @@ class Block:
     ) -> None:
         self.params = params
         self.dtype = real_dtype(params[0].array.dtype)
-        self.names = tuple(buffers) if hidden else (*scalars, *buffers)
-        self.entries = entries if self.names else []
-        self._place()
-        self._move()
-        numbers = _scalar_dtype(entries, scalars)
-        self.scalars = {name: np.full(len(params), start, numbers) for name, start in scalars.items()}
+        self._place(len(buffers))
+        kind = _scalar_dtype(entries, scalars)
+        self.scalars = {name: np.full(len(params), start, kind) for name, start in scalars.items()}
+        self._names = tuple(buffers) if hidden else (*scalars, *buffers)
+        self._entries = entries if self._names else []
         for index, entry in enumerate(entries):
-            for name, values in self.scalars.items():
+            for name, numbers in self.scalars.items():
                 if hidden:
-                    values[index] = bool(buffers) and all(entry.get(key) is not None for key in buffers)
+                    numbers[index] = bool(buffers) and all(entry.get(key) is not None for key in buffers)
                 else:
-                    _take_over(entry, name, values[index : index + 1].reshape(()), values[index])
-            for name, start, flat in zip(buffers, buffers.values(), self.state, strict=True):
-                _take_over(entry, name, self._view(flat, index), start)
-        self._table = np.zeros(16, self.dtype)  # the formula's coefficients, as 0-d arrays: see `coefficients`
+                    _adopt(entry, name, numbers[index : index + 1].reshape(()), scalars[name])
+            for name, flat in zip(buffers, self.state, strict=True):
+                _adopt(entry, name, self._view(flat, index), buffers[name])
+        self._tensors = [entry[name] for entry in self._entries for name in self._names]
+        self._watched = [*params, *self._tensors]
+        self._arrays = [tensor.array for tensor in self._watched]
+        self._table = np.zeros(16, self.dtype)
         self._coefficients = [self._table[i : i + 1].reshape(()) for i in range(16)]
-        self._watch()
 
-    def _place(self) -> None:
-        """Say where in the buffers each parameter lies, and make the buffers."""
+    def _place(self, states: int) -> None:
+        """Make the buffers and move the parameters there."""
+        self._orders = [memory_order(p.array) for p in self.params]
         line = ALIGNMENT // self.dtype.itemsize
-        self.orders = [memory_order(p.array) for p in self.params]
-        self.slots: list[tuple[int, int]] = []
+        self._slots: list[tuple[int, int]] = []
         end = 0
         for p in self.params:
             start = -(-end // line) * line
             end = start + as_real(p.array).size
-            self.slots.append((start, end))
-        self._memory = {name: aligned(end, self.dtype) for name in ("param", "grad", *self._state_names())}
-        self.param: Array = self._memory["param"].view(np.ndarray)
-        self.grad: Array = self._memory["grad"].view(np.ndarray)
-        self.state: list[Array] = [self._memory[name].view(np.ndarray) for name in self._state_names()]
+            self._slots.append((start, end))
+        self.param, self.grad, *self.state = [aligned(end, self.dtype) for _ in range(2 + states)]
+        self._scratch = [np.empty(min(end, PIECE), self.dtype) for _ in range(SCRATCH)]
+        for index, p in enumerate(self.params):
+            view = self._view(self.param, index)
+            view[...] = p.array
+            p.array = view
+        self._gradients = [self._view(self.grad, index) for index in range(len(self.params))]
+        self._pieces: dict[int, list[Piece]] = {}
+        self.runs = [(indices, self._piece(start, stop, 0)) for indices, start, stop in self._runs()]
+        together = {index for indices, _ in self.runs for index in indices}
+        self.apart = [index for index in range(len(self.params)) if index not in together]
+
+    def _runs(self) -> Iterator[tuple[list[int], int, int]]:
+        """Neighbours that are small enough to be updated together: their numbers, and where they start and end."""
+        run: list[int] = []
+        for index, (_, end) in enumerate(self._slots):
+            if run and end - self._slots[run[0]][0] > PIECE:
+                if len(run) > 1:
+                    yield run, self._slots[run[0]][0], self._slots[run[-1]][1]
+                run = []
+            run.append(index)
+        if len(run) > 1:
+            yield run, self._slots[run[0]][0], self._slots[run[-1]][1]
+
+    def _view(self, buffer: Array, index: int) -> Array:
+        """A parameter's stretch of a buffer, with the shape and type of the parameter and its order of dimensions."""
+        start, stop = self._slots[index]
+        array, order = self.params[index].array, self._orders[index]
+        stretch = buffer[start:stop].view(array.dtype).reshape([array.shape[d] for d in order])
+        return np.transpose(stretch, np.argsort(order)).view(np.ndarray)
+
+    def _piece(self, start: int, stop: int, origin: int) -> Piece:
+        param, *state = [buffer[start:stop].view(np.ndarray) for buffer in (self.param, *self.state)]
+        work = [scratch[: stop - start] for scratch in self._scratch]
+        return Piece(param, state, work, slice(start - origin, stop - origin))
+
+    def pieces(self, index: int) -> list[Piece]:
+        """One parameter alone, cut into parts that fit into the cache."""
+        if index not in self._pieces:
+            start, stop = self._slots[index]
+            cuts = range(start, stop, PIECE)
+            self._pieces[index] = [self._piece(cut, min(cut + PIECE, stop), start) for cut in cuts]
+        return self._pieces[index]
+
+    def gather(self, indices: list[int], grads: list[Any], piece: Piece) -> Array:
+        """The gradients of a run of parameters, side by side."""
+        for index in indices:
+            self._gradients[index][...] = grads[index].array
+        return self.grad[piece.part].view(np.ndarray)
+
+    def gradient(self, index: int, grad: Any) -> Array:
+        """One parameter's gradient, flat: the same memory if it lies there as the parameter's elements do."""
+        array = np.transpose(grad.array, self._orders[index])
+        if array.flags.c_contiguous and array.dtype == self.params[index].array.dtype:
+            return array.reshape(-1).view(self.dtype)
+        self._gradients[index][...] = grad.array
+        start, stop = self._slots[index]
+        return self.grad[start:stop].view(np.ndarray)
+
+    def coefficients(self, values: tuple[float, ...]) -> list[Array]:
+        """Numbers as 0-d arrays of the parameters' type: NumPy multiplies by these twice as fast as by a float."""
+        self._table[: len(values)] = values
+        return self._coefficients[: len(values)]
+
+    def common_scalars(self) -> dict[str, Any] | None:
+        """The state numbers by name, if they are the same for all parameters."""
+        common = {}
+        for name, numbers in self.scalars.items():
+            listed = numbers.tolist()
+            if listed.count(listed[0]) != len(listed):
+                return None
+            common[name] = numbers[0]
+        return common
+
+    def intact(self) -> bool:
+        """Whether the parameters and the state are still the tensors, with the memory, that this block updates."""
+        try:
+            in_state = [entry[name] for entry in self._entries for name in self._names]
+        except KeyError:
+            return False
+        return all(map(is_, in_state, self._tensors)) and all(
+            map(is_, map(_array_of, self._watched), self._arrays)
+        )
+
+
+class LoneBlock(Block):
+    """A parameter that stays where it is, because others hold its memory too."""
+
+    def _place(self, states: int) -> None:
+        array = self.params[0].array
+        self.param = array
+        self.state = [np.zeros_like(array, order="K", subok=False) for _ in range(states)]
+        self.runs, self.apart = [], [0]
+
+    def _view(self, buffer: Array, index: int) -> Array:
+        return buffer
+
+    def pieces(self, index: int) -> list[Piece]:
+        if not hasattr(self, "_whole"):
+            param, *state = [as_real(array) for array in (self.param, *self.state)]
+            work = [np.empty_like(param, order="K") for _ in range(SCRATCH)]
+            self._whole = [Piece(param, state, work, ...)]
+            self._holders = holders(self.params[0])
+        return self._whole
+
+    def gradient(self, index: int, grad: Any) -> Array:
+        return as_real(grad.array)
+
+    def intact(self) -> bool:
+        return super().intact() and holders(self.params[0]) >= self._holders
+
+
+class Plan:
+    """How one parameter group is updated: its parameters in blocks.
+
+    Attributes:
+        blocks: the parameters that have a gradient or a state.
+        repeats: for each further time that a parameter is named in the group, its block and its place there.
+    """
+
+    def __init__(
+        self,
+        group: dict[str, Any],
+        state: dict[Any, dict[str, Any]],
+        buffers: dict[str, float],
+        scalars: dict[str, float],
+        hidden: bool,
+    ) -> None:
+        self.group = group
+        self._params = list(group["params"])
+        self._buffers = tuple(buffers)
+        unique = list({id(p): p for p in self._params}.values())
+        members = [p for p in unique if p._grad is not None or state.get(p)]
+        self._idle = [p for p in unique if p._grad is None and not state.get(p)]
+        free: dict[np.dtype[Any], list[Any]] = {}
+        batches = []
+        for p in members:
+            if holders(p) == 0:
+                free.setdefault(real_dtype(p.array.dtype), []).append(p)
+            else:
+                batches.append((LoneBlock, [p]))
+        batches.extend((Block, params) for params in free.values())
+        stateless = hidden and not buffers
+        self.blocks = [
+            kind(params, [{} if stateless else state[p] for p in params], buffers, scalars, hidden)
+            for kind, params in batches
+        ]
+        place = {id(p): (block, index) for block in self.blocks for index, p in enumerate(block.params)}
+        seen: set[int] = set()
+        self.repeats = []
+        for p in self._params:
+            if id(p) in seen and id(p) in place:
+                self.repeats.append(place[id(p)])
+            seen.add(id(p))
+
+    def intact(self, group: dict[str, Any], buffers: dict[str, float]) -> bool:
+        """Whether the plan still says what is to be done for this group."""
+        return (
+            group is self.group
+            and len(group["params"]) == len(self._params)
+            and all(map(is_, group["params"], self._params))
+            and tuple(buffers) == self._buffers
+            and all(p._grad is None for p in self._idle)
+            and all(block.intact() for block in self.blocks)
+        )
+
+
+def _adopt(entry: dict[str, Any], name: str, view: Array, start: float) -> None:
+    """Let a state tensor show this memory, with the value that it had, or make it with its first value.
+
+    Raises:
+        RuntimeError: the state has another shape than the parameter.
+    """
+    held = entry.get(name)
+    if held is None:
+        as_real(view)[...] = start
+    else:
+        array = np.asarray(getattr(held, "array", held))
+        if array.shape != view.shape and (view.ndim or array.size != 1):
+            raise RuntimeError(
+                f"the optimizer's state {name!r} has shape {list(array.shape)}, but its parameter {list(view.shape)}: "
+                "the parameter was exchanged, or the state is another model's. Make a new optimizer."
+            )
+        view[...] = array.reshape(view.shape)
+    if isinstance(held, DifferentiableArray):
+        held.array = view
+    else:
+        entry[name] = wrap(view)
+
+
+def _scalar_dtype(entries: list[dict[str, Any]], names: Iterable[str]) -> np.dtype[Any]:
+    """The type of the state numbers: that of a loaded state, else float32 as in PyTorch."""
+    held = [entry[name] for entry in entries for name in names if entry.get(name) is not None]
+    kinds = {tensor.array.dtype for tensor in held if isinstance(tensor, DifferentiableArray)}
+    return kinds.pop() if len(kinds) == 1 else default_float()

@@ -382,11 +382,10 @@ def register(kind: Kind) -> Callable[[type], type]:
 
 def standard_registries() -> dict[str, Registry]:
     """What the names in a config mean: the public classes of `mytorch.nn`, `.optim` and `.data`."""
-    from mytorch.optim import lr_scheduler
-
     from mytorch import nn, optim
     from mytorch.creation import zeros
     from mytorch.data.sources import SOURCES
+    from mytorch.optim import lr_scheduler
     from mytorch.training.metrics import METRICS
 
     def parameters() -> list[Any]:

@@ -244,7 +244,7 @@ class Training:
             if p.grad is not None and not np.isfinite(p.grad.array).all():
                 layer, _, parameter = name.rpartition(".")
                 kind = type(self.model.get_submodule(layer)).__name__
-                return f"going backward, the {parameter} gradient of layer {layer} ({kind}) is the first that is not finite"
+                return f"going backward, the {parameter} gradient of layer {layer} ({kind}) is the first not finite"
         return "each gradient is finite, but together they are too large for float32"
 
 

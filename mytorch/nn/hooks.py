@@ -1,0 +1,175 @@
+"""What a module calls beside its `forward`: the hooks that users register.
+
+A backward hook has to see the gradients that leave a module (of its inputs) together with those that came in (of its
+outputs). So the tensors are led through a gate on either side of `forward`: an identity in the graph that tells of all
+gradients that pass it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mytorch.autograd.array import DifferentiableArray
+from mytorch.autograd.grad_mode import mode
+from mytorch.autograd.node import Node, Pick, new_object, next_number
+from mytorch.autograd.primitive import wrap
+
+Hooks = dict[int, tuple[Callable[..., Any], dict[str, Any]]]
+
+
+class ModuleHooks:
+    """The hooks of one module: handle number -> (function, how it wants to be called), in the order of the calls."""
+
+    def __init__(self) -> None:
+        self.forward_pre: Hooks = {}
+        self.forward: Hooks = {}
+        self.backward_pre: dict[int, Callable[..., Any]] = {}
+        self.backward: dict[int, Callable[..., Any]] = {}
+
+
+def call_with_hooks(module: Any, hooks: ModuleHooks, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`module.forward`, and before and after it what was registered."""
+    called: set[int] = set()
+    result = None
+    try:
+        for hook, options in list(hooks.forward_pre.values()):
+            args, kwargs = _before(module, hook, options, args, kwargs)
+        watch = _BackwardWatch(module, hooks) if hooks.backward or hooks.backward_pre else None
+        if watch:
+            args = watch.inputs(args)
+        result = module.forward(*args, **kwargs)
+        for key, (hook, options) in list(hooks.forward.items()):
+            called.add(key)
+            result = _after(module, hook, options, args, kwargs, result)
+        return watch.outputs(result) if watch else result
+    except Exception:
+        for key, (hook, options) in list(hooks.forward.items()):
+            if options["always_call"] and key not in called:
+                _after(module, hook, options, args, kwargs, result)
+        raise
+
+
+def _before(module: Any, hook: Callable[..., Any], options: dict[str, Any], args: Any, kwargs: Any) -> tuple[Any, Any]:
+    if options["with_kwargs"]:
+        changed = hook(module, args, kwargs)
+        if changed is None:
+            return args, kwargs
+        if not (isinstance(changed, tuple) and len(changed) == 2):
+            raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}.")
+        return changed
+    changed = hook(module, args)
+    if changed is None:
+        return args, kwargs
+    return changed if isinstance(changed, tuple) else (changed,), kwargs
+
+
+def _after(module: Any, hook: Callable[..., Any], options: dict[str, Any], args: Any, kwargs: Any, result: Any) -> Any:
+    changed = hook(module, args, kwargs, result) if options["with_kwargs"] else hook(module, args, result)
+    return result if changed is None else changed
+
+
+class _Gate(Node):
+    """An identity that hands all gradients that pass it to `see`, which may replace them."""
+
+    __slots__ = ("count", "see")
+
+    @property
+    def outputs(self) -> int:  # type: ignore[override]
+        return self.count  # type: ignore[no-any-return]
+
+    def backward(self, xp: Any, gradient: Any, create_graph: bool) -> Any:
+        seen = self.see(tuple([g if g is None or isinstance(g, DifferentiableArray) else wrap(g) for g in gradient]))
+        return [g if g is None or create_graph else g.array for g in seen]
+
+
+def _through_gate(tensors: list[Any], see: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> list[Any]:
+    """The same tensors behind a gate."""
+    gate = new_object(_Gate)
+    gate.number, gate.count, gate.see = next_number(), len(tensors), see
+    gate.edges = tuple([(x if x.node is None else x.node) if x.requires_grad else None for x in tensors])
+    gate.arrays, gate.tensors, gate.out = (), (), None
+    behind = []
+    for index, x in enumerate(tensors):
+        out = wrap(x.array)
+        if x.requires_grad:
+            pick = new_object(Pick)
+            pick.number, pick.index, pick.edges = next_number(), index, (gate,)
+            pick.arrays, pick.tensors, pick.out = (), (), None
+            out.node, out.requires_grad = pick, True
+            out.version = x.counter()
+        behind.append(out)
+    return behind
+
+
+class _BackwardWatch:
+    """One call of a module that has backward hooks."""
+
+    def __init__(self, module: Any, hooks: ModuleHooks) -> None:
+        self.module, self.hooks = module, hooks
+        self.grad_outputs: tuple[Any, ...] | None = None
+        self.slots = 0  # arguments of the call; the hook gets None for those that are no tensors with a gradient
+        self.watched: list[int] = []
+
+    def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        self.slots = len(args)
+        if not mode.enabled:
+            return args
+        self.watched = [i for i, x in enumerate(args) if isinstance(x, DifferentiableArray) and x.requires_grad]
+        if not self.watched:
+            return args
+        replaced = dict(zip(self.watched, _through_gate([args[i] for i in self.watched], self._left), strict=True))
+        return tuple([replaced.get(i, x) for i, x in enumerate(args)])
+
+    def outputs(self, result: Any) -> Any:
+        single = isinstance(result, DifferentiableArray)
+        if not single and not isinstance(result, (tuple, list)):
+            return result
+        items = [result] if single else list(result)
+        at = [i for i, x in enumerate(items) if isinstance(x, DifferentiableArray) and x.requires_grad]
+        if not at or not mode.enabled:
+            return result
+        slots = len(items)
+
+        def entered(gradients: tuple[Any, ...]) -> tuple[Any, ...]:
+            full: list[Any] = [None] * slots
+            for i, g in zip(at, gradients, strict=True):
+                full[i] = g
+            changed = self._entered(tuple(full))
+            return tuple([changed[i] for i in at])
+
+        for i, x in zip(at, _through_gate([items[i] for i in at], entered), strict=True):
+            items[i] = x
+        return items[0] if single else type(result)(items)
+
+    def _entered(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
+        for hook in list(self.hooks.backward_pre.values()):
+            gradients = _checked(hook(self.module, gradients), gradients)
+        self.grad_outputs = gradients
+        if not self.watched:  # no gradient leaves through the inputs, so the hooks are called now
+            for hook in list(self.hooks.backward.values()):
+                if hook(self.module, (None,) * self.slots, gradients) is not None:
+                    raise RuntimeError("Backward hook for a module without inputs that require grad must return None")
+        return gradients
+
+    def _left(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
+        full: list[Any] = [None] * self.slots
+        for i, g in zip(self.watched, gradients, strict=True):
+            full[i] = g
+        seen = tuple(full)
+        for hook in list(self.hooks.backward.values()):
+            seen = _checked(hook(self.module, seen, self.grad_outputs), seen)
+        self.grad_outputs = None
+        return tuple([seen[i] for i in self.watched])
+
+
+def _checked(changed: Any, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What a hook returned in place of the gradients, as a tuple of the same length."""
+    if changed is None:
+        return gradients
+    changed = changed if isinstance(changed, tuple) else (changed,)
+    if len(changed) != len(gradients):
+        raise RuntimeError(
+            f"Backward hook returned an invalid number of grad_input, got {len(changed)}, but expected {len(gradients)}"
+        )
+    return changed

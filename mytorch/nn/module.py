@@ -1,0 +1,510 @@
+"""`Module`: the base class of layers and models, which knows its parameters, buffers and parts by name."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
+
+from mytorch.autograd.node import Handle
+from mytorch.autograd.primitive import wrap
+from mytorch.backend import device as devices
+from mytorch.backend import dtypes
+from mytorch.nn import state
+from mytorch.nn.hooks import ModuleHooks, call_with_hooks
+from mytorch.nn.parameter import Buffer, Parameter
+from mytorch.tensor import Tensor
+
+__all__ = ["Module"]
+
+
+def _kind(value: Any) -> str:
+    """The name of a value's type as PyTorch's errors give it, e.g. torch.FloatTensor."""
+    if isinstance(value, Parameter):
+        return "torch.nn.parameter.Parameter"
+    if isinstance(value, Tensor):
+        return str(value.type())
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+class Module:
+    """Base class of all layers and models.
+
+    A subclass assigns parameters and other modules to attributes, which registers them, and defines `forward`. Calling
+    `super().__init__()` first is allowed but not needed.
+
+    >>> import mytorch
+    >>> from mytorch import nn
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         self.hidden = nn.Linear(3, 8)
+    ...         self.out = nn.Linear(8, 1)
+    ...     def forward(self, x):
+    ...         return self.out(mytorch.relu(self.hidden(x)))
+    >>> net = Net()
+    >>> [name for name, _ in net.named_parameters()]
+    ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
+    >>> net(mytorch.zeros(5, 3)).shape
+    torch.Size([5, 1])
+    """
+
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+    _transient: set[str]  # names of buffers that are not part of the state
+    _hooks: ModuleHooks | None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        self = object.__new__(cls)
+        self.__dict__.update(training=True, _parameters={}, _buffers={}, _modules={}, _transient=set(), _hooks=None)
+        return self
+
+    def __init__(self) -> None:
+        """Nothing is left to do here: `__new__` has made the registers."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; every subclass defines it."""
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._hooks is None:
+            return self.forward(*args, **kwargs)
+        return call_with_hooks(self, self._hooks, args, kwargs)
+
+    # --- attributes -----------------------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        # Called only if there is no ordinary attribute of that name.
+        registers = self.__dict__
+        for register in ("_parameters", "_modules", "_buffers"):
+            found = registers.get(register)
+            if found is not None and name in found:
+                return found[name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Parameter):
+            self._forget(name, but="_parameters")
+            self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            self._forget(name, but="_modules")
+            self.register_module(name, value)
+        elif isinstance(value, Buffer):
+            self._forget(name, but="_buffers")
+            self.register_buffer(name, value, value.persistent)
+        elif name in self._parameters:
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign '{_kind(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
+                )
+            self._parameters[name] = None
+        elif name in self._modules:
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign '{_kind(value)}' as child module '{name}' (torch.nn.Module or None expected)"
+                )
+            self._modules[name] = None
+        elif name in self._buffers:
+            if value is not None and not isinstance(value, Tensor):
+                raise TypeError(
+                    f"cannot assign '{_kind(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
+                )
+            self._buffers[name] = value
+        else:
+            object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        for register in (self._parameters, self._buffers, self._modules):
+            if name in register:
+                del register[name]
+                self._transient.discard(name)
+                return
+        object.__delattr__(self, name)
+
+    def _forget(self, name: str, but: str) -> None:
+        """Take a name out of all places except one, before it is registered there."""
+        for register in ("_parameters", "_buffers", "_modules"):
+            if register != but:
+                self.__dict__[register].pop(name, None)
+        self.__dict__.pop(name, None)
+        self._transient.discard(name)
+
+    def __dir__(self) -> list[str]:
+        names = {*dir(type(self)), *self.__dict__, *self._parameters, *self._buffers, *self._modules}
+        return sorted(name for name in names if not name[:1].isdigit())
+
+    def _check_name(self, name: Any, what: str, register: Mapping[str, Any]) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"{what} name should be a string. Got {_kind(name)}")
+        if "." in name:
+            got = f", got: {name}" if what == "module" else ""
+            raise KeyError(f'{what} name can\'t contain "."{got}')
+        if not name:
+            raise KeyError(f'{what} name can\'t be empty string ""')
+        if hasattr(self, name) and name not in register:
+            raise KeyError(f"attribute '{name}' already exists")
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter, or with None a place for one.
+
+        Raises:
+            KeyError: the name is empty, has a dot or is taken.
+            TypeError, ValueError: it is no parameter, or no leaf.
+        """
+        self._check_name(name, "parameter", self._parameters)
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(
+                f"cannot assign '{_kind(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
+            )
+        if param is not None and param.node is not None:
+            raise ValueError(
+                f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. To "
+                f"express '{name}' as a function of another Tensor, compute the value in the forward() method."
+            )
+        self._parameters[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that is state but not learned, such as a running mean; `persistent` if it is to be saved.
+
+        >>> import mytorch
+        >>> m = Module()
+        >>> m.register_buffer("steps", mytorch.tensor(0))
+        >>> m.steps, list(m.state_dict())
+        (tensor(0), ['steps'])
+        """
+        self._check_name(name, "buffer", self._buffers)
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"cannot assign '{_kind(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
+            )
+        self._buffers[name] = tensor
+        (self._transient.discard if persistent else self._transient.add)(name)
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """Add a child module under a name."""
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"{_kind(module)} is not a Module subclass")
+        self._check_name(name, "module", self._modules)
+        self._modules[name] = module
+
+    add_module = register_module
+
+    # --- what it holds --------------------------------------------------------------------------------------------
+
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """This module and all below it with their names, parents first; one that is used twice comes once."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, child in self._modules.items():
+            if child is not None:
+                yield from child.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+    def _named_members(
+        self, register: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        parts = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        for path, module in parts:
+            for name, value in getattr(module, register).items():
+                if value is None or id(value) in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(id(value))
+                yield f"{path}.{name}" if path else name, value
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """The parameters with their names, in the order of registration.
+
+        Args:
+            prefix: put before every name, with a dot.
+            recurse: those of the modules below, too.
+            remove_duplicate: name a parameter that is used in two places once.
+        """
+        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters, in the order of registration: what an optimizer takes."""
+        for _, parameter in self.named_parameters(recurse=recurse):
+            yield parameter
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """The buffers with their names; arguments as for `named_parameters`."""
+        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers."""
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
+
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        """This module and all below it, parents first."""
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
+            yield module
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules right below this one, with their names."""
+        seen: set[Module] = set()
+        for name, child in self._modules.items():
+            if child is not None and child not in seen:
+                seen.add(child)
+                yield name, child
+
+    def children(self) -> Iterator[Module]:
+        """The modules right below this one."""
+        for _, child in self.named_children():
+            yield child
+
+    def get_submodule(self, target: str) -> Module:
+        """The module of that name, e.g. "encoder.0.linear"; "" is this module itself.
+
+        Raises:
+            AttributeError: there is none, or it is something else.
+        """
+        module = self
+        for name in target.split(".") if target else ():
+            if not hasattr(module, name):
+                raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+            found = getattr(module, name)
+            if not isinstance(found, Module):
+                raise AttributeError(f"`{name}` is not an nn.Module")
+            module = found
+        return module
+
+    def _get_member(self, target: str, kind: type, what: str) -> Any:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if not hasattr(module, name):
+            raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+        found = getattr(module, name)
+        if not isinstance(found, kind) or (what == "a buffer" and name not in module._buffers):
+            raise AttributeError(f"`{name}` is not {what}")
+        return found
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter of that name, e.g. "encoder.0.weight"; AttributeError if there is none."""
+        found: Parameter = self._get_member(target, Parameter, "an nn.Parameter")
+        return found
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer of that name; AttributeError if there is none."""
+        found: Tensor = self._get_member(target, Tensor, "a buffer")
+        return found
+
+    # --- state ----------------------------------------------------------------------------------------------------
+
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
+        """All parameters and persistent buffers by name. The tensors share the module's memory.
+
+        Args:
+            destination: a dictionary to add to; a new one if None.
+            prefix: put before every name.
+            keep_vars: give the parameters themselves instead of detached tensors.
+        """
+        found: dict[str, Any] = state.collect(self, destination, prefix, keep_vars)
+        return found
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> state.IncompatibleKeys:
+        """Copy parameters and buffers from a dictionary such as `state_dict()` returns.
+
+        Args:
+            strict: names that are missing or that the module does not have are an error.
+            assign: put the dictionary's tensors themselves in place, instead of copying their values.
+
+        Returns:
+            The missing and the unexpected names.
+
+        Raises:
+            RuntimeError: with every name that is missing, unexpected or of another shape. Nothing is loaded then.
+
+        >>> from mytorch import nn
+        >>> nn.Linear(2, 3).load_state_dict(nn.Linear(2, 3).state_dict())
+        <All keys matched successfully>
+        """
+        return state.load(self, state_dict, strict, assign)
+
+    # --- changes of everything below ------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch this module and all below it to training (dropout drops, batch norm learns its statistics), or off."""
+        if not isinstance(mode, bool):
+            raise ValueError("training mode is expected to be boolean")
+        self.training = mode
+        for child in self.children():
+            child.train(mode)
+        return self
+
+    def eval(self) -> Self:
+        """`train(False)`."""
+        return self.train(False)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the parameters' gradients, or with `set_to_none=False` fill them with zeros."""
+        for p in self.parameters():
+            if set_to_none:
+                p._grad = None
+            elif p._grad is not None:
+                p._grad = wrap(p._grad.array)  # without the history that create_graph gave it
+                p._grad.zero_()
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Say for all parameters whether gradients are computed for them."""
+        for p in self.parameters():
+            p.requires_grad_(requires_grad)
+        return self
+
+    def apply(self, fn: Callable[[Module], None]) -> Self:
+        """Call `fn` with every module below this one and then with this one.
+
+        >>> from mytorch import nn
+        >>> def ones(m):
+        ...     if isinstance(m, nn.Linear):
+        ...         nn.init.ones_(m.weight)
+        >>> nn.Sequential(nn.Linear(1, 1)).apply(ones)[0].weight.item()
+        1.0
+        """
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> Self:
+        """Convert floating point parameters and buffers to another type, in place: `to(dtype)`, `to(device, dtype)`.
+
+        Raises:
+            TypeError: the type is not floating point.
+            RuntimeError: the device is not there.
+        """
+        for arg in args:
+            if isinstance(arg, Tensor):
+                dtype = arg.dtype
+            elif isinstance(arg, dtypes.dtype):
+                dtype = arg
+            elif isinstance(arg, (str, devices.device)) or (isinstance(arg, int) and not isinstance(arg, bool)):
+                device = arg
+            elif arg is not None and not isinstance(arg, bool):
+                raise TypeError(f"to() received an invalid argument: expected a dtype, a device or a tensor, got {arg!r}")
+        devices.require(device)
+        return self if dtype is None else self._convert(dtypes.to_numpy(dtype), f"{dtype}")
+
+    def _convert(self, numpy: Any, name: str) -> Self:
+        if numpy.kind not in "fc":
+            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={name}")
+        for tensor in itertools.chain(self.parameters(), self.buffers()):
+            for held in (tensor, tensor._grad):
+                if held is not None and held.array.dtype.kind in "fc" and held.array.dtype != numpy:
+                    held.array = held.array.astype(numpy)
+        return self
+
+    def type(self, dst_type: Any) -> Self:
+        """Convert all parameters and buffers, in place."""
+        numpy = dtypes.to_numpy(dst_type)
+        for tensor in itertools.chain(self.parameters(), self.buffers()):
+            tensor.array = tensor.array.astype(numpy, copy=False)
+        return self
+
+    def float(self) -> Self:
+        """Convert floating point parameters and buffers to float32."""
+        return self.to(dtypes.float32)
+
+    def double(self) -> Self:
+        """Convert floating point parameters and buffers to float64."""
+        return self.to(dtypes.float64)
+
+    def half(self) -> Self:
+        """Convert floating point parameters and buffers to float16."""
+        return self.to(dtypes.float16)
+
+    def cpu(self) -> Self:
+        """Where everything is already."""
+        return self
+
+    def cuda(self, device: Any = None) -> Self:
+        """RuntimeError where there is no GPU."""
+        return self.to(device=devices.device("cuda") if device is None else devices.device(device))
+
+    # --- hooks ----------------------------------------------------------------------------------------------------
+
+    def _hook_register(self) -> ModuleHooks:
+        if self._hooks is None:
+            self._hooks = ModuleHooks()
+        return self._hooks
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call `hook(module, args)` before every `forward`; what it returns replaces the arguments.
+
+        Args:
+            prepend: before the hooks that are there already.
+            with_kwargs: call `hook(module, args, kwargs)`, which may return a pair of both.
+        """
+        return Handle.add(self._hook_register().forward_pre, (hook, {"with_kwargs": with_kwargs}), first=prepend)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> Handle:
+        """Call `hook(module, args, output)` after every `forward`; what it returns replaces the output.
+
+        Args:
+            prepend: before the hooks that are there already.
+            with_kwargs: call `hook(module, args, kwargs, output)`.
+            always_call: also if `forward` raises; the output is then None.
+
+        >>> import mytorch
+        >>> from mytorch import nn
+        >>> layer = nn.ReLU()
+        >>> handle = layer.register_forward_hook(lambda module, args, out: print(out))
+        >>> _ = layer(mytorch.tensor([-1.0, 2.0]))
+        tensor([0., 2.])
+        >>> handle.remove()
+        """
+        options = {"with_kwargs": with_kwargs, "always_call": always_call}
+        return Handle.add(self._hook_register().forward, (hook, options), first=prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
+        """Call `hook(module, grad_output)` when the outputs' gradients have arrived; what it returns replaces them."""
+        return Handle.add(self._hook_register().backward_pre, hook, first=prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
+        """Call `hook(module, grad_input, grad_output)` when the inputs' gradients are known; it may replace these.
+
+        Both are tuples with a place for every positional argument and every output, None where there is no gradient.
+        """
+        return Handle.add(self._hook_register().backward, hook, first=prepend)
+
+    # --- printing -------------------------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What `repr` shows between the parentheses before the children; a layer gives its arguments here."""
+        return ""
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        children = [f"({name}): {indented(repr(child))}" for name, child in self._modules.items()]
+        if not children and "\n" not in extra:
+            return f"{type(self).__name__}({extra})"
+        return block(type(self).__name__, [*(extra.split("\n") if extra else []), *children])
+
+
+def indented(text: str) -> str:
+    """All lines but the first moved two columns to the right."""
+    return text.replace("\n", "\n  ")
+
+
+def block(name: str, lines: list[str]) -> str:
+    """A module of several lines: its name, and the lines in parentheses below it."""
+    return f"{name}(\n  " + "\n  ".join(lines) + "\n)"

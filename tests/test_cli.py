@@ -1,0 +1,329 @@
+"""The command line as a person or a CI job meets it: real processes, their output, exit codes and files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SMALL = """\
+name: small
+seed: 1
+dataset:
+  type: boston
+  test: {every: 4}
+  validation: {fraction: 0.2}
+  normalize: {inputs: standard, target: standard}
+  batch_size: 128
+model:
+  - {type: Linear, out_features: 8}
+  - Tanh
+  - {type: Dropout, p: 0.1}
+  - {type: Linear, out_features: 1}
+loss: SmoothL1Loss
+optimizer: {type: AdamW, lr: 1e-2}
+scheduler: {type: OneCycleLR, max_lr: 1e-2}
+train: {epochs: 4, clip_grad_norm: 5.0}
+metrics: [mae, r2]
+"""
+CLASSES = """\
+name: classes
+dataset: {type: csv, path: points.csv, target: kind, test: {every: 3}, normalize: {inputs: standard}, batch_size: full}
+model: [{type: Linear, out_features: 8}, ReLU, {type: Linear, out_features: 3}]
+loss: CrossEntropyLoss
+optimizer: {type: Adam, lr: 0.05}
+train: {epochs: 20}
+"""
+
+
+def mytorch(*arguments: str, cwd: Path, check: int | None = 0) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "COLUMNS": "100"}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), *arguments],
+        cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, encoding="utf-8",
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    if check is not None:
+        assert done.returncode == check, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "small.yaml").write_text(SMALL)
+    (tmp_path / "classes.yaml").write_text(CLASSES)
+    rows = [f"{i % 7 - 3 + 5 * (i % 3)},{i % 5},{['red', 'green', 'blue'][i % 3]}" for i in range(60)]
+    (tmp_path / "points.csv").write_text("\n".join(["x,y,kind", *rows]) + "\n")
+    return tmp_path
+
+
+def only_run(folder: Path, name: str = "small") -> Path:
+    (run,) = (folder / "runs" / name).iterdir()
+    return run
+
+
+def test_train_writes_the_run_and_says_where(folder):
+    done = mytorch("train", "small.yaml", cwd=folder)
+    run = only_run(folder)
+    assert {p.name for p in run.iterdir()} == {"config.yaml", "metrics.csv", "summary.json", "checkpoints", "plots"}
+    assert {p.name for p in (run / "plots").iterdir()} == {"loss.png", "predictions.png"}
+    assert {p.name for p in (run / "checkpoints").iterdir()} == {"best.safetensors", "last.safetensors"}
+    assert all(p.read_bytes().startswith(b"\x89PNG") for p in (run / "plots").iterdir())
+    for told in (run / "metrics.csv", run / "plots" / "loss.png", run / "plots" / "predictions.png"):
+        assert str(told.relative_to(folder)) in done.stdout
+    rows = list(csv.DictReader((run / "metrics.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    assert list(rows[0]) == [
+        "epoch", "seconds", "learning_rate", "gradient_norm", "train_loss", "validation_loss", "validation_mae", "validation_r2",
+    ]  # fmt: skip
+    assert float(rows[3]["train_loss"]) < float(rows[0]["train_loss"])
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["state"] == "finished"
+    assert summary["parameters"] == 13 * 8 + 8 + 8 + 1
+    assert summary["steps"] == 4 * 3
+    assert set(summary["best"]) == set(summary["final"]) == {"train", "validation", "test"}
+    assert (folder / "runs" / "latest").exists()
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+@pytest.mark.parametrize("which", ["best", "last"])
+def test_eval_gives_the_numbers_of_training_to_the_last_digit(folder, split, which):
+    mytorch("train", "small.yaml", "train.epochs=6", cwd=folder)
+    summary = json.loads((only_run(folder) / "summary.json").read_text())
+    done = mytorch("eval", "--split", split, "--checkpoint", which, "--json", cwd=folder)
+    result = json.loads(done.stdout)
+    assert result["scores"] == summary["best" if which == "best" else "final"][split]
+    assert json.loads((only_run(folder) / "eval.json").read_text()) == result
+
+
+def test_eval_prints_a_table_and_finds_runs_by_prefix_and_path(folder):
+    mytorch("train", "small.yaml", cwd=folder)
+    run = only_run(folder)
+    outputs = [mytorch("eval", *which, cwd=folder).stdout for which in ([], ["sma"], [str(run)])]
+    assert outputs[0] == outputs[1]
+    assert "mae" in outputs[0]
+    assert "127 test rows" in outputs[2]
+
+
+def test_eval_takes_a_checkpoint_file(folder):
+    mytorch("train", "small.yaml", cwd=folder)
+    file = only_run(folder) / "checkpoints" / "last.safetensors"
+    assert "last.safetensors" in mytorch("eval", "--checkpoint", str(file), cwd=folder).stdout
+
+
+def test_json_is_one_document_on_standard_output(folder):
+    done = mytorch("train", "small.yaml", "--json", cwd=folder)
+    document = json.loads(done.stdout)
+    assert Path(folder, document["run"]).is_dir()
+    assert document["best"]["test"]["mae"] > 0
+    assert done.stderr == ""
+
+
+def test_quiet_prints_nothing(folder):
+    done = mytorch("train", "small.yaml", "--quiet", cwd=folder)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_the_resolved_config_trains_to_the_same_weights(folder):
+    mytorch("train", "small.yaml", "seed=3", "model.0.out_features=5", "--name", "first", cwd=folder)
+    first = only_run(folder, "first")
+    mytorch("train", str(first / "config.yaml"), "name=second", cwd=folder)
+    second = only_run(folder, "second")
+    from mytorch.training import checkpoint
+
+    a, _ = checkpoint.load(first / "checkpoints" / "best.safetensors")
+    b, _ = checkpoint.load(second / "checkpoints" / "best.safetensors")
+    assert a["0.weight"].shape == (5, 13)
+    assert all((a[name] == b[name]).all() for name in a)
+
+
+def test_overrides_are_checked_like_the_file(folder):
+    done = mytorch("train", "small.yaml", "optimizer.lr=fast", "train.epochs=0", "modle=1", cwd=folder, check=2)
+    for part in ("optimizer.lr", "train.epochs", "did you mean 'model'?"):
+        assert part in done.stderr
+    assert not (folder / "runs").exists()
+
+
+def test_every_error_of_a_file_comes_at_once_with_its_place(folder):
+    (folder / "bad.yaml").write_text(SMALL.replace("AdamW", "Adm").replace("Tanh", "Tahn").replace("epochs: 4", "epoch: 4"))
+    done = mytorch("train", "bad.yaml", cwd=folder, check=2)
+    assert "bad.yaml:18:18: optimizer: unknown optimizer 'Adm'; did you mean 'Adam'?" in done.stderr
+    assert "bad.yaml:13:5" in done.stderr
+    assert "did you mean 'epochs'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("{type: Linear, out_features: 1}", "{type: Linear, in_features: 64, out_features: 1}"),
+         "small.yaml:15:33: model.3.in_features: layer 3 (Linear) expects 64 features, gets 8"),
+        (("out_features: 1}", "out_features: 2}"), "ends with 2 features, but the target 'medv' is 1 number"),
+        (("SmoothL1Loss", "CrossEntropyLoss"), "CrossEntropyLoss is for classification, but the target 'medv' holds numbers"),
+        (("type: boston", "type: csv\n  path: no.csv\n  target: y"), "there is no file 'no.csv'"),
+    ],
+)  # fmt: skip
+def test_what_only_the_data_shows_is_found_before_training(folder, change, message):
+    (folder / "small.yaml").write_text(SMALL.replace("metrics: [mae, r2]\n", "").replace(*change))
+    assert message in mytorch("train", "small.yaml", cwd=folder, check=2).stderr
+    assert not (folder / "runs").exists()
+
+
+def test_a_broken_csv_is_told_with_row_and_column(folder):
+    text = (folder / "points.csv").read_text().replace("4,3,", "4,many,", 1)
+    (folder / "points.csv").write_text(text)
+    done = mytorch("train", "classes.yaml", cwd=folder, check=2)
+    assert "points.csv:" in done.stderr
+    assert "column 'y'" in done.stderr
+
+
+def test_classification_draws_the_confusion_matrix(folder):
+    mytorch("train", "classes.yaml", cwd=folder)
+    run = only_run(folder, "classes")
+    assert {p.name for p in (run / "plots").iterdir()} == {"loss.png", "confusion.png"}
+    assert json.loads((run / "summary.json").read_text())["best"]["test"]["accuracy"] > 0.6
+    assert "accuracy" in mytorch("eval", "classes", cwd=folder).stdout
+
+
+def test_smoke_passes_and_leaves_nothing(folder):
+    assert "passed" in mytorch("train", "small.yaml", "--smoke", cwd=folder).stdout
+    assert json.loads(mytorch("train", "small.yaml", "--smoke", "--json", cwd=folder).stdout)["state"] == "passed"
+    assert not (folder / "runs").exists()
+
+
+def test_smoke_fails_where_the_loss_cannot_fall(folder):
+    done = mytorch("train", "small.yaml", "--smoke", "optimizer={type: SGD, lr: 1e-30}", "scheduler=null", cwd=folder, check=1)
+    assert "did not fall" in done.stderr
+
+
+def test_a_loss_that_explodes_stops_the_run_and_names_the_layer(folder):
+    overrides = ["optimizer={type: SGD, lr: 1e20}", "scheduler=null", "train.clip_grad_norm=null", "loss=MSELoss"]
+    done = mytorch("train", "small.yaml", *overrides, cwd=folder, check=1)
+    assert "epoch 1, step" in done.stderr
+    assert "layer " in done.stderr
+    run = only_run(folder)
+    assert not (run / "summary.json").exists()
+    assert not (run / "plots" / "loss.png").exists()
+
+
+def test_an_explosion_after_good_epochs_keeps_the_last_good_weights(folder):
+    overrides = ["optimizer={type: SGD, lr: 0.01}", "train.clip_grad_norm=null", "loss=MSELoss", "train.epochs=9"]
+    schedule = "scheduler={type: StepLR, step_size: 2, gamma: 1e18}"
+    done = mytorch("train", "small.yaml", *overrides, schedule, cwd=folder, check=1)
+    assert "epoch 3" in done.stderr
+    run = only_run(folder)
+    assert "last.safetensors" in done.stderr
+    result = json.loads(mytorch("eval", "--checkpoint", "last", "--json", cwd=folder).stdout)
+    assert result["epoch"] == 2
+    assert result["scores"]["loss"] < 10
+    assert len((run / "metrics.csv").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "nothing.yaml"], "nothing.yaml"),
+        (["train"], "Missing argument"),
+        (["train", "small.yaml", "lr"], "KEY=VALUE"),
+        (["eval"], "there are no runs"),
+        (["tarin"], "No such command"),
+    ],
+)
+def test_a_users_mistake_is_exit_code_2(folder, arguments, message):
+    assert message in mytorch(*arguments, cwd=folder, check=2).stderr
+
+
+def test_eval_mistakes(folder):
+    mytorch("train", "classes.yaml", cwd=folder)
+    assert "expected one of train, validation, test" in mytorch("eval", "--split", "tset", cwd=folder, check=2).stderr
+    assert "sets no validation rows aside" in mytorch("eval", "--split", "validation", cwd=folder, check=2).stderr
+    assert "no such checkpoint" in mytorch("eval", "--checkpoint", "x.safetensors", cwd=folder, check=2).stderr
+    mytorch("train", "small.yaml", cwd=folder)
+    other = str(only_run(folder) / "checkpoints" / "best.safetensors")
+    assert "does not fit the model" in mytorch("eval", "classes", "--checkpoint", other, cwd=folder, check=2).stderr
+
+
+def test_runs_dir_and_name(folder):
+    mytorch("train", "small.yaml", "--runs-dir", "elsewhere", "--name", "mine", "--quiet", cwd=folder)
+    (run,) = (folder / "elsewhere" / "mine").iterdir()
+    assert "name: mine" in (run / "config.yaml").read_text()
+    assert not (folder / "runs").exists()
+    assert "epoch" in mytorch("eval", "mine", "--runs-dir", "elsewhere", cwd=folder).stdout
+
+
+def test_a_name_cannot_leave_the_runs_directory(folder):
+    done = mytorch("train", "small.yaml", "--name", "../out", cwd=folder, check=2)
+    assert "name" in done.stderr
+    assert not (folder.parent / "out").exists()
+
+
+def test_init_writes_configs_that_train(tmp_path):
+    done = mytorch("init", "start", cwd=tmp_path)
+    assert "configs/boston.yaml" in done.stdout
+    start = tmp_path / "start"
+    assert (start / "datasets" / "boston.csv").is_file()
+    assert "passed" in mytorch("train", "configs/boston.yaml", "--smoke", cwd=start).stdout
+    again = mytorch("init", "start", cwd=tmp_path, check=2)
+    assert "does not write over" in again.stderr
+
+
+def test_own_layers_from_yaml(folder):
+    (folder / "layers.py").write_text(
+        "from mytorch import nn, ones\n\n"
+        "class Scale(nn.Module):\n"
+        "    def __init__(self, num_features: int, start: float = 1.0) -> None:\n"
+        "        self.factor = nn.Parameter(ones(num_features) * start)\n\n"
+        "    def forward(self, x):\n"
+        "        return x * self.factor\n"
+    )
+    config = SMALL.replace("model:\n", "imports: [layers.py]\nmodel:\n  - {type: Scale, start: 0.5}\n")
+    (folder / "own.yaml").write_text(config)
+    mytorch("train", "own.yaml", cwd=folder)
+    assert "epoch" in mytorch("eval", cwd=folder).stdout
+    done = mytorch("train", "own.yaml", "model.0.start=much", cwd=folder, check=2)
+    assert "model.0.start" in done.stderr
+    (folder / "layers.py").write_text("import no_such_package\n")
+    assert "layers.py:1: ModuleNotFoundError" in mytorch("train", "own.yaml", cwd=folder, check=2).stderr
+
+
+def test_version_and_help(tmp_path):
+    from mytorch.version import __version__
+
+    assert mytorch("--version", cwd=tmp_path).stdout == f"mytorch {__version__}\n"
+    assert {"train", "eval", "init"} <= set(mytorch("--help", cwd=tmp_path).stdout.split())
+    for command in ("train", "eval", "init"):
+        assert "Example" in mytorch(command, "--help", cwd=tmp_path).stdout
+
+
+def test_help_loads_nothing_heavy(tmp_path):
+    code = "import sys, cli; from typer.testing import CliRunner; CliRunner().invoke(cli.app, ['--help']); print(*sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    loaded = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
+    assert not {"numpy", "matplotlib", "pydantic", "safetensors", "yaml", "mytorch"} & set(loaded.split())
+
+
+def test_ctrl_c_keeps_the_weights(folder):
+    import signal
+    import time
+
+    if os.name == "nt":
+        pytest.skip("no SIGINT for a single process on Windows")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "cli.py"), "train", "small.yaml", "train.epochs=1000000"],
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list(folder.glob("runs/small/*/checkpoints/last.safetensors")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted: the weights after epoch" in errors
+    assert "Traceback" not in errors
+    assert "epoch" in mytorch("eval", "--checkpoint", "last", cwd=folder).stdout
