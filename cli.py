@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -100,26 +101,28 @@ def init(directory: Annotated[Path, typer.Argument(help="Where to write; made if
 
 def main() -> None:
     """Run the command line. Exit code 2: a user's mistake; 1: a failed run; 130: interrupted."""
+    warnings.showwarning = _show_warning
     try:
         app()
-    except KeyboardInterrupt as interrupt:
-        print(interrupt if str(interrupt) else "interrupted", file=sys.stderr)
-        sys.exit(130)
     except Exception as error:
         code = _exit_code(error)
         if code is None:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"{'' if code == 130 else 'error: '}{error}", file=sys.stderr)
         sys.exit(code)
 
 
 def _exit_code(error: Exception) -> int | None:
     """The exit code for an error that is meant for the user; None for one that is a defect of the program."""
-    from mytorch.training.errors import RunFailed, UserError
+    from mytorch.training.errors import Interrupted, RunFailed, UserError
 
-    if isinstance(error, UserError):
-        return 2
-    return 1 if isinstance(error, (RunFailed, OSError)) else None
+    kinds = {UserError: 2, RunFailed: 1, OSError: 1, Interrupted: 130}
+    return next((code for kind, code in kinds.items() if isinstance(error, kind)), None)
+
+
+def _show_warning(message: Warning | str, *_where: object) -> None:
+    """A warning as one line for people, without the place in the program that gave it."""
+    print(f"warning: {message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

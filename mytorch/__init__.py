@@ -199,6 +199,7 @@ from mytorch.ops.linalg import (
     outer,
 )
 from mytorch import autograd
+from mytorch import nn
 from mytorch import optim
 
 absolute = abs

@@ -44,8 +44,11 @@ def _float_type(dtype: Any) -> np.dtype[Any]:
     return dtypes.default_float() if dtype is None else dtypes.to_numpy(dtype)
 
 
-def _from_data(data: Any) -> Any:
-    """A raw array (a copy) from a tensor, an array, a number or nested sequences, with PyTorch's choice of type."""
+def _from_data(data: Any, choose_type: bool = True) -> Any:
+    """A raw array (a copy) from a tensor, an array, a number or nested sequences, with PyTorch's choice of type.
+
+    Without `choose_type`, numbers keep Python's own precision.
+    """
     if isinstance(data, DifferentiableArray):
         return data.array.copy()
     if isinstance(data, (np.ndarray, np.generic)):
@@ -60,6 +63,8 @@ def _from_data(data: Any) -> Any:
         raise TypeError(f"tensor(): expected numbers or nested sequences of numbers, got {type(data).__name__}: {_short(data)}")
     if array.dtype.kind == "u" and not _holds_numpy(data):
         raise RuntimeError("Overflow when unpacking long long")
+    if not choose_type:
+        return array
     if array.dtype == np.float64 and not _holds_numpy(data):
         return array.astype(dtypes.default_float())
     if array.dtype == np.complex128 and not _holds_numpy(data):
@@ -114,7 +119,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     (tensor([[1, 2],
             [3, 4]]), tensor([1.5000, 2.0000]))
     """
-    array = _from_data(data)
+    array = _from_data(data, choose_type=dtype is None)
     if dtype is not None:
         array = array.astype(dtypes.to_numpy(dtype), copy=False)
     dtypes.of(array.dtype)

@@ -87,7 +87,7 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, d
     >>> import mytorch
     >>> _ = mytorch.manual_seed(0)
     >>> mytorch.randperm(4)
-    tensor([2, 0, 1, 3])
+    tensor([0, 1, 3, 2])
     """
     numpy = np.dtype(np.int64) if dtype is None else dtypes.to_numpy(dtype)
     return finish(streams.permutation(_generator(generator), n, numpy), device, requires_grad)

@@ -1,7 +1,7 @@
 """`Tensor`: the array object that users hold.
 
-The functions of `mytorch.ops` take a tensor first, so here each of them becomes a method by being named in the class:
-an editor finds its documentation, and a type checker its signature, where it was written.
+What it is, how it gets in and out of the tensor world, and its side of autograd are in this file. The operators and the
+methods that compute are handed on from `mytorch.ops` in `mytorch.tensor_methods`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import Any, NoReturn
 import numpy as np
 
 from mytorch.autograd import engine
-from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.node import Handle, Node, Pick
 from mytorch.autograd.primitive import convert, register_tensor_class, wrap
 from mytorch.backend import device as devices
 from mytorch.backend import dtypes
-from mytorch.ops import arithmetic, elementwise, indexing, inplace, linalg, reduction
+from mytorch.ops import pieces
 from mytorch.ops import shape as shapes
+from mytorch.ops.dims import as_shape
 from mytorch.printing import tensor_repr
+from mytorch.tensor_methods import TensorMethods
 
 
 class Size(tuple[int, ...]):
@@ -48,7 +49,7 @@ class Size(tuple[int, ...]):
         return Size(found) if isinstance(index, slice) else found
 
 
-class Tensor(DifferentiableArray):
+class Tensor(TensorMethods):
     """An n-dimensional array that knows how it was computed. Made with `mytorch.tensor(...)` and the like.
 
     >>> import mytorch
@@ -198,19 +199,25 @@ class Tensor(DifferentiableArray):
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: builtins.bool = False) -> Tensor:
         return wrap(np.asarray(array))  # type: ignore[no-any-return]
 
+    def _number(self) -> Any:
+        """The one element, for Python's number types, which expect a ValueError where there is not exactly one."""
+        if self.array.size != 1:
+            raise ValueError(f"only one element tensors can be converted to Python scalars, this one has {self.array.size}")
+        return self.array.item()
+
     def __float__(self) -> builtins.float:
-        return float(self.item())
+        return float(self._number())
 
     def __int__(self) -> builtins.int:
-        return int(self.item())
+        return int(self._number())
 
     def __index__(self) -> builtins.int:
-        if self.array.dtype.kind not in "iub":
+        if self.array.dtype.kind not in "iub" or self.array.size != 1:
             raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self.item())
+        return int(self.array.item())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._number())
 
     def __bool__(self) -> builtins.bool:
         if self.array.size != 1:
@@ -226,10 +233,12 @@ class Tensor(DifferentiableArray):
     def __iter__(self) -> Iterator[Tensor]:
         if not self.array.ndim:
             raise TypeError("iteration over a 0-d tensor")
-        return (self[i] for i in range(self.array.shape[0]))
+        return iter(pieces.unbind(self))
 
     def __contains__(self, element: Any) -> builtins.bool:
-        return bool((self.array == getattr(element, "array", element)).any())
+        if not isinstance(element, (Tensor, builtins.int, builtins.float, complex, np.generic)):
+            raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+        return bool((self == element).any())
 
     def __repr__(self) -> str:
         return tensor_repr(self)
@@ -246,19 +255,30 @@ class Tensor(DifferentiableArray):
             "tensor.detach().numpy() with numpy.save."
         )
 
+    def __copy__(self) -> Tensor:
+        """Another leaf on the same memory, with the same gradient and attributes."""
+        copy: Tensor = self._leaf(self.array)
+        copy.version = self.counter()
+        copy._grad = self._grad
+        return copy
+
+    def _leaf(self, array: Any) -> Tensor:
+        """A leaf of this tensor's class and attributes around another raw array."""
+        leaf = type(self).__new__(type(self))
+        leaf.array, leaf.requires_grad = array, self.requires_grad
+        leaf._grad = leaf.node = leaf.version = leaf.base = None
+        leaf.__dict__.update({k: v for k, v in self.__dict__.items() if k not in ("hooks", "after_accumulation")})
+        return leaf
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.node is not None:
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
                 "moment. Use x.detach().clone() for a copy without history."
             )
-        copy = type(self).__new__(type(self))
+        copy = self._leaf(self.array.copy(order="K"))
         memo[id(self)] = copy
-        copy.array = self.array.copy(order="K")
-        copy.requires_grad = self.requires_grad
         copy._grad = None if self._grad is None else wrap(self._grad.array.copy())
-        copy.node = copy.version = copy.base = None
-        copy.__dict__.update({k: v for k, v in self.__dict__.items() if k not in ("hooks", "after_accumulation")})
         return copy
 
     # --- gradients ------------------------------------------------------------------------------------------------
@@ -272,7 +292,7 @@ class Tensor(DifferentiableArray):
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
             if value.array.shape != self.array.shape:
                 raise RuntimeError(
                     f"assigned grad has data of a different size: expected {self.shape}, got {value.shape}"
@@ -323,7 +343,7 @@ class Tensor(DifferentiableArray):
             RuntimeError: it is not floating point, or it is no leaf and the answer would be no.
         """
         if requires_grad and self.array.dtype.kind not in "fc":
-            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if not requires_grad and self.node is not None:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in "
@@ -343,6 +363,13 @@ class Tensor(DifferentiableArray):
         out = wrap(self.array)
         out.version = self.counter()
         return out  # type: ignore[no-any-return]
+
+    def detach_(self) -> Tensor:
+        """Cut this tensor itself off from the graph: it becomes a leaf that requires no gradient."""
+        if self.base is not None:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        self.node, self.requires_grad = None, False
+        return self
 
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor in `.grad` although it is no leaf."""
@@ -433,6 +460,14 @@ class Tensor(DifferentiableArray):
         """As float16."""
         return self.to(dtypes.float16)
 
+    def byte(self) -> Tensor:
+        """As uint8, fractions cut off."""
+        return self.to(dtypes.uint8)
+
+    def short(self) -> Tensor:
+        """As int16, fractions cut off."""
+        return self.to(dtypes.int16)
+
     def int(self) -> Tensor:
         """As int32, fractions cut off."""
         return self.to(dtypes.int32)
@@ -445,180 +480,39 @@ class Tensor(DifferentiableArray):
         """As booleans: nonzero is True."""
         return self.to(dtypes.bool_)
 
-    # --- operators ------------------------------------------------------------------------------------------------
+    # --- new tensors of this one's type -----------------------------------------------------------------------------
 
-    __neg__ = elementwise.neg
-    __pos__ = elementwise.positive
-    __abs__ = elementwise.abs
-    __invert__ = elementwise.bitwise_not
-    __add__ = __radd__ = arithmetic.add
-    __sub__ = arithmetic.sub
-    __rsub__ = arithmetic.rsub
-    __mul__ = __rmul__ = arithmetic.mul
-    __truediv__ = arithmetic.div
-    __floordiv__ = arithmetic.floor_divide
-    __mod__ = arithmetic.remainder
-    __pow__ = arithmetic.pow
-    __matmul__ = linalg.matmul
-    __eq__ = arithmetic.eq  # type: ignore[assignment]
-    __ne__ = arithmetic.ne  # type: ignore[assignment]
-    __lt__ = arithmetic.lt
-    __le__ = arithmetic.le
-    __gt__ = arithmetic.gt
-    __ge__ = arithmetic.ge
-    __and__ = __rand__ = arithmetic.bitwise_and
-    __or__ = __ror__ = arithmetic.bitwise_or
-    __xor__ = __rxor__ = arithmetic.bitwise_xor
-    __getitem__ = indexing.getitem
+    def _new(self, array: Any, dtype: Any, device: Any, requires_grad: builtins.bool) -> Tensor:
+        devices.require(device)
+        out: Tensor = wrap(array.astype(self.array.dtype if dtype is None else dtypes.to_numpy(dtype), copy=False))
+        return out.requires_grad_(requires_grad)
 
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return elementwise.reciprocal(self) * other
+    def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor:
+        """A tensor of this one's type with a copy of `data`."""
+        return self._new(np.array(data), dtype, device, requires_grad)
 
-    def __rpow__(self, other: Any) -> Tensor:
-        return arithmetic.pow(other, self)
+    def new_empty(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor:
+        """A tensor of this one's type with whatever was in memory."""
+        return self._new(np.empty(as_shape(size), self.array.dtype), dtype, device, requires_grad)
 
-    def __rfloordiv__(self, other: Any) -> Tensor:
-        return arithmetic.floor_divide(other, self)
+    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor:
+        """Zeros of this tensor's type.
 
-    def __rmod__(self, other: Any) -> Tensor:
-        return arithmetic.remainder(other, self)
+        >>> import mytorch
+        >>> mytorch.tensor([1, 2]).new_zeros(3)
+        tensor([0, 0, 0])
+        """
+        return self._new(np.zeros(as_shape(size), self.array.dtype), dtype, device, requires_grad)
 
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return linalg.matmul(wrap(np.asarray(other)), self)
+    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor:
+        """Ones of this tensor's type."""
+        return self._new(np.ones(as_shape(size), self.array.dtype), dtype, device, requires_grad)
 
-    # --- methods handed on from `ops` -----------------------------------------------------------------------------
-
-    abs = absolute = elementwise.abs
-    exp = elementwise.exp
-    expm1 = elementwise.expm1
-    exp2 = elementwise.exp2
-    log = elementwise.log
-    log1p = elementwise.log1p
-    log2 = elementwise.log2
-    log10 = elementwise.log10
-    sqrt = elementwise.sqrt
-    rsqrt = elementwise.rsqrt
-    reciprocal = elementwise.reciprocal
-    square = elementwise.square
-    sin = elementwise.sin
-    cos = elementwise.cos
-    tan = elementwise.tan
-    asin = arcsin = elementwise.asin
-    acos = arccos = elementwise.acos
-    atan = arctan = elementwise.atan
-    sinh = elementwise.sinh
-    cosh = elementwise.cosh
-    tanh = elementwise.tanh
-    asinh = arcsinh = elementwise.asinh
-    acosh = arccosh = elementwise.acosh
-    atanh = arctanh = elementwise.atanh
-    erf = elementwise.erf
-    sigmoid = elementwise.sigmoid
-    relu = elementwise.relu
-    neg = negative = elementwise.neg
-    sign = elementwise.sign
-    floor = elementwise.floor
-    ceil = elementwise.ceil
-    trunc = elementwise.trunc
-    round = elementwise.round
-    isnan = elementwise.isnan
-    isinf = elementwise.isinf
-    isfinite = elementwise.isfinite
-    logical_not = elementwise.logical_not
-    bitwise_not = elementwise.bitwise_not
-
-    add = arithmetic.add
-    sub = subtract = arithmetic.sub
-    mul = multiply = arithmetic.mul
-    div = divide = true_divide = arithmetic.div
-    pow = arithmetic.pow
-    floor_divide = arithmetic.floor_divide
-    remainder = arithmetic.remainder
-    fmod = arithmetic.fmod
-    maximum = arithmetic.maximum
-    minimum = arithmetic.minimum
-    atan2 = arctan2 = arithmetic.atan2
-    eq = arithmetic.eq
-    ne = not_equal = arithmetic.ne
-    lt = less = arithmetic.lt
-    le = less_equal = arithmetic.le
-    gt = greater = arithmetic.gt
-    ge = greater_equal = arithmetic.ge
-    logical_and = arithmetic.logical_and
-    logical_or = arithmetic.logical_or
-    logical_xor = arithmetic.logical_xor
-    bitwise_and = arithmetic.bitwise_and
-    bitwise_or = arithmetic.bitwise_or
-    bitwise_xor = arithmetic.bitwise_xor
-
-    sum = reduction.sum
-    mean = reduction.mean
-    var = reduction.var
-    std = reduction.std
-    prod = reduction.prod
-    amax = reduction.amax
-    amin = reduction.amin
-    max = reduction.max
-    min = reduction.min
-    argmax = reduction.argmax
-    argmin = reduction.argmin
-    any = reduction.any
-    all = reduction.all
-    logsumexp = reduction.logsumexp
-    norm = reduction.norm
-
-    reshape = shapes.reshape
-    view = shapes.view
-    flatten = shapes.flatten
-    permute = shapes.permute
-    transpose = swapaxes = swapdims = shapes.transpose
-    t = shapes.t
-    unsqueeze = shapes.unsqueeze
-    squeeze = shapes.squeeze
-    expand = shapes.expand
-    broadcast_to = shapes.broadcast_to
-    flip = shapes.flip
-    clone = shapes.clone
-    contiguous = shapes.contiguous
-
-    gather = indexing.gather
-    nonzero = indexing.nonzero
-
-    matmul = linalg.matmul
-    mm = linalg.mm
-    bmm = linalg.bmm
-    mv = linalg.mv
-    dot = linalg.dot
-    outer = linalg.outer
-
-    add_ = __iadd__ = inplace.add_
-    sub_ = subtract_ = __isub__ = inplace.sub_
-    mul_ = multiply_ = __imul__ = inplace.mul_
-    div_ = divide_ = __itruediv__ = inplace.div_
-    pow_ = __ipow__ = inplace.pow_
-    copy_ = inplace.copy_
-    zero_ = inplace.zero_
-    fill_ = inplace.fill_
-    uniform_ = inplace.uniform_
-    normal_ = inplace.normal_
-    bernoulli_ = inplace.bernoulli_
-    exponential_ = inplace.exponential_
-
-    def where(self, condition: Tensor, other: Any) -> Tensor:
-        """This tensor where condition is true, else other."""
-        return arithmetic.where(condition, self, other)  # type: ignore[no-any-return]
-
-    def view_as(self, other: Tensor) -> Tensor:
-        """`view` with the shape of another tensor."""
-        return shapes.view(self, other.array.shape)
-
-    def reshape_as(self, other: Tensor) -> Tensor:
-        """`reshape` to the shape of another tensor."""
-        return shapes.reshape(self, other.array.shape)
-
-    def expand_as(self, other: Tensor) -> Tensor:
-        """`expand` to the shape of another tensor."""
-        return shapes.expand(self, other.array.shape)
+    def new_full(
+        self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False
+    ) -> Tensor:
+        """A tensor of this one's type filled with one value."""
+        return self._new(np.full(as_shape((size,)), fill_value), dtype, device, requires_grad)
 
 
 register_tensor_class(Tensor)

@@ -44,6 +44,7 @@ def walk(
     useful = None if targets is None else _leads_to(roots, targets)
     wanted = None if targets is None else {id(t) for t in targets if t.node is None}
     captured = {id(t.node): t for t in targets or () if t.node is not None}
+    watch = mode.watch
 
     for root, gradient in zip(roots, gradients, strict=True):
         if root.node is None:
@@ -63,6 +64,8 @@ def walk(
                 _add(arrived, id(target), target, g, False)
             if number not in useful:
                 continue
+        if watch is not None:
+            watch.entering(node)
         primitive, edges = node.primitive, node.edges
         if primitive is not None and primitive.simple and not create_graph and node.options is None:
             if node.tensors or node.out is not None or node.arrays is None:
@@ -80,6 +83,8 @@ def walk(
             results = _derivatives(node, g, create_graph)
         if node.shapes is not None:
             results = _undo_broadcasting(node.shapes, results, create_graph)
+        if watch is not None:
+            watch.leaving(node, results)
         for edge, gi in zip(edges, results, strict=False):
             if edge is None or gi is None:
                 continue
@@ -126,6 +131,8 @@ def _add(entries: dict[int, list[Any]], key: int, target: Any, gradient: Any, ow
 
 def _check_kept(node: Any) -> None:
     """Refuse to go on with values that were freed, or overwritten since the operation used them."""
+    while node.arrays is None and node.recompute is not None:  # more than once where checkpoints are nested
+        node.recompute(node)
     if node.arrays is None:
         raise RuntimeError(
             f"Trying to backward through the graph a second time: what {node.name()} had kept for its derivative "
@@ -136,11 +143,11 @@ def _check_kept(node: Any) -> None:
         if tensor is not None and tensor.version is not None:
             expected = 0 if node.versions is None else node.versions[position]
             if tensor.version[0] != expected:
-                raise _overwritten(node, tensor.array, expected, tensor.version[0], f"input {position} of")
+                raise overwritten(node, tensor.array, expected, tensor.version[0], f"input {position} of")
     if node.out is not None:
         counter, expected = node.out_version
         if counter[0] != expected:
-            raise _overwritten(node, node.out, expected, counter[0], "output 0 of")
+            raise overwritten(node, node.out, expected, counter[0], "output 0 of")
 
 
 def _undo_broadcasting(shapes: Sequence[Any], results: Sequence[Any], create_graph: bool) -> list[Any]:
@@ -219,7 +226,7 @@ def _deliver_to_output(pending: dict[int, list[Any]], heap: list[int], pick: Any
     entry[1] = (*entry[1][: pick.index], g, *entry[1][pick.index + 1 :])
 
 
-def _overwritten(node: Any, array: Any, expected: int, found: int, what: str) -> RuntimeError:
+def overwritten(node: Any, array: Any, expected: int, found: int, what: str) -> RuntimeError:
     from mytorch.backend.dtypes import of
 
     kind = {"float32": "FloatTensor", "float64": "DoubleTensor"}.get(of(array.dtype).name, "Tensor")
@@ -388,6 +395,7 @@ def grad(
 
 def apply_node(node: Node, gradient: Any) -> Any:
     """The derivatives of one node for a gradient given by hand."""
+    _check_kept(node)
     results = _derivatives(node, gradient.array, create_graph=False)
     tensors = [None if r is None else wrap(r) for r in results]
     return tensors[0] if len(tensors) == 1 else tuple(tensors)
@@ -397,12 +405,16 @@ def _in_mode(
     create_graph: bool, roots: Sequence[Any], gradients: Sequence[Any], keep: bool, targets: Sequence[Any] | None
 ) -> dict[int, list[Any]]:
     """Walk with recording on exactly if the gradients are to be differentiable."""
-    before = mode.enabled
-    mode.enabled = create_graph
+    enabled, partial = mode.enabled, mode.partial
+    mode.enabled, mode.partial = create_graph, targets is not None
     try:
         return walk(roots, gradients, keep_graph=keep, create_graph=create_graph, targets=targets)
+    except Exception as error:
+        if mode.watch is not None:
+            mode.watch.failed(error)
+        raise
     finally:
-        mode.enabled = before
+        mode.enabled, mode.partial = enabled, partial
 
 
 def _accumulate(leaf: Any, g: Any, owned: bool, create_graph: bool) -> None:

@@ -22,11 +22,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Mode(threading.local):
-    """The state of one thread. `observe` is called with every node that is recorded (anomaly detection, tracing)."""
+    """The state of one thread.
+
+    - `observe` is called with every node that is recorded (anomaly detection, checkpoints, tracing).
+    - `watch` follows the walk through the graph (anomaly detection): `watch.entering(node)` before a node's derivatives
+      are computed, `watch.leaving(node, gradients)` after.
+    - `partial`: a backward pass is under way that looks for the gradients of certain tensors only.
+    """
 
     enabled: bool = True
     inference: bool = False
     observe: Callable[[Any], None] | None = None
+    watch: Any = None
+    partial: bool = False
 
 
 mode = _Mode()

@@ -50,7 +50,8 @@ class Node:
     captured_by: Any = None  # a tensor that wants this gradient in its `.grad` (retain_grad)
     observed: bool = False  # there is something in `hooks` or `captured_by`
     outputs: int = 1
-    forward_stack: str | None = None  # where the operation was called, under anomaly detection
+    forward_stack: Any = None  # where the operation was called (a `traceback.StackSummary`), under anomaly detection
+    recompute: Callable[[Node], None] | None = None  # brings back what a checkpoint has dropped
 
     def name(self) -> str:
         """PyTorch's name of the derivative, e.g. `MulBackward0`."""
@@ -89,6 +90,16 @@ class Node:
         self.tensors = ()
         if self.aux is not None:
             self.aux = None
+
+    def keeps_anything(self) -> bool:
+        """Whether `release` would free something."""
+        kept = self.out is not None or self.aux is not None or bool(self.tensors)
+        return kept or any(hasattr(a, "dtype") for a in self.arrays or ())
+
+    def reload(self, twin: Any) -> None:
+        """Take over what the same operation keeps that was recorded again."""
+        self.arrays, self.tensors, self.versions = twin.arrays, twin.tensors, twin.versions
+        self.out, self.out_version, self.aux = twin.out, twin.out_version, twin.aux
 
     def __call__(self, gradient: Any) -> Any:
         """Apply the derivative to a gradient by hand, as PyTorch's nodes allow."""

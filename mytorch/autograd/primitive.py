@@ -335,6 +335,8 @@ def convert(value: Any, dtype: np.dtype[Any]) -> Any:
     if value.array.dtype == dtype:  # equal but not the same object, e.g. after unpickling: make it the same
         value.array = value.array.view(dtype)
         return value
+    if dtype.kind not in "fc":  # integers and booleans have no gradients
+        return wrap(value.array.astype(dtype))
     return apply(TABLE["to_copy"], value, dtype=dtype, back=value.array.dtype)
 
 
@@ -424,15 +426,17 @@ def _record(
         needed = isinstance(x, DifferentiableArray) and x.requires_grad
         edges.append((x if x.node is None else x.node) if needed else None)
     keep, keep_out, shapes = _kept_for(primitive, tuple([edge is not None for edge in edges]))
-    arrays, tensors, sizes, versions = [], [], [], []
+    arrays, tensors, sizes, versions, keeps_some = [], [], [], [], False
     for x, a, kept, as_shape in zip(inputs, raw, keep, shapes, strict=True):
         is_tensor = isinstance(x, DifferentiableArray)
         kept = kept and not as_shape
+        keeps_some = keeps_some or (kept and is_tensor)
         sizes.append(a.shape if is_tensor else None)
         arrays.append(sizes[-1] if as_shape else a if kept or not is_tensor else None)
         tensors.append(x if kept and is_tensor else None)
         versions.append(x.version[0] if kept and is_tensor and x.version is not None else 0)
-    node.edges, node.arrays, node.tensors, node.shapes = tuple(edges), tuple(arrays), tuple(tensors), tuple(sizes)
+    node.edges, node.arrays, node.shapes = tuple(edges), tuple(arrays), tuple(sizes)
+    node.tensors = tuple(tensors) if keeps_some else ()  # a node that keeps nothing has nothing to free
     if any(versions):
         node.versions = tuple(versions)
     node.out = None

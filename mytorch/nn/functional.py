@@ -30,6 +30,8 @@ from mytorch.ops.activation import (
     tanhshrink,
     threshold,
 )
+from mytorch.ops.bilinear import bilinear
+from mytorch.ops.class_loss import cross_entropy, nll_loss
 from mytorch.ops.dropout import (
     alpha_dropout,
     dropout,
@@ -42,11 +44,9 @@ from mytorch.ops.linalg import linear
 from mytorch.ops.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
-    cross_entropy,
     huber_loss,
     l1_loss,
     mse_loss,
-    nll_loss,
     smooth_l1_loss,
 )
 from mytorch.ops.margin_loss import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
@@ -282,7 +283,7 @@ class Module:
             module = found
         return module
 
-    def _get_member(self, target: str, kind: type, what: str) -> Any:
+    def _get_member(self, target: str, kind: builtins.type, what: str) -> Any:
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
         if not hasattr(module, name):

@@ -11,7 +11,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from mytorch.autograd.primitive import Primitive, apply, convert
-from mytorch.backend.dtypes import to_numpy
+from mytorch.backend.dtypes import finfo, to_numpy
 from mytorch.ops import elementwise
 from mytorch.ops.dims import normalize_dim
 from mytorch.ops.elementwise import sigmoid, tanh
@@ -197,9 +197,19 @@ def _log_softmax_forward(xp: Any, x: Any, axis: tuple[int, ...]) -> Any:
 # --- what users call ------------------------------------------------------------------------------------------------
 
 
+def scalar_name(x: Tensor) -> str:
+    """PyTorch's name of the element type in error messages.
+
+    >>> import mytorch
+    >>> scalar_name(mytorch.tensor([1]))
+    'Long'
+    """
+    return str(x.type()).removeprefix("torch.").removesuffix("Tensor")
+
+
 def _activate(primitive: Primitive, x: Any, inplace: bool = False, **options: Any) -> Any:
     if x.array.dtype.kind not in "fc":
-        raise RuntimeError(f'"{primitive.name}" not implemented for {x.dtype}: expected a floating point tensor')
+        raise RuntimeError(f"\"{primitive.name}_cpu\" not implemented for '{scalar_name(x)}'")
     out = apply(primitive, x, **options)
     return become(x, out) if inplace else out
 
@@ -291,8 +301,11 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     >>> softshrink(mytorch.tensor([-2.0, 0.25, 2.0]))
     tensor([-1.5000,  0.0000,  1.5000])
     """
-    if lambd < 0:
-        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+    largest = finfo(input.dtype).max
+    if not 0 <= lambd <= largest:
+        raise RuntimeError(
+            f"lambda must be in range [0, {largest:g}] for input dtype {scalar_name(input)}, but found {lambd:g}"
+        )
     return _activate(_softshrink, input, lambd=lambd)
 
 
@@ -436,12 +449,14 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     return _activate(_gelu if approximate == "none" else _gelu_tanh, input)
 
 
-def _over(primitive: Primitive, x: Any, dim: int | None, dtype: Any, stacklevel: int) -> Any:
+def _over(
+    primitive: Primitive, x: Any, dim: int | None, dtype: Any, stacklevel: int, name: str | None = None
+) -> Any:
     """Apply softmax or log_softmax over one dimension, guessed from the number of dimensions if it is None."""
     ndim = x.array.ndim
     if dim is None:
         warnings.warn(
-            f"Implicit dimension choice for {primitive.name} has been deprecated. "
+            f"Implicit dimension choice for {name or primitive.name} has been deprecated. "
             "Change the call to include dim=X as an argument.",
             stacklevel=stacklevel + 1,
         )
@@ -473,7 +488,7 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     >>> softmin(mytorch.tensor([1.0, 2.0, 3.0]), dim=0)
     tensor([0.6652, 0.2447, 0.0900])
     """
-    return _over(_softmax, -input, dim, dtype, _stacklevel)
+    return _over(_softmax, -input, dim, dtype, _stacklevel, "softmin")
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:

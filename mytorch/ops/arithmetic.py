@@ -383,7 +383,7 @@ def eq(input: Tensor, other: Any) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.eq(mytorch.tensor([1, 2, 3]), 2)
-    @@eq@@
+    tensor([False,  True, False])
     """
     return apply2(_eq, input, other)
 
@@ -393,7 +393,7 @@ def ne(input: Tensor, other: Any) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.ne(mytorch.tensor([1, 2, 3]), 2)
-    @@ne@@
+    tensor([ True, False,  True])
     """
     return apply2(_ne, input, other)
 
@@ -403,7 +403,7 @@ def lt(input: Tensor, other: Any) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.lt(mytorch.tensor([1, 2, 3]), 2)
-    @@lt@@
+    tensor([ True, False, False])
     """
     return apply2(_lt, input, other)
 
@@ -413,7 +413,7 @@ def le(input: Tensor, other: Any) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.le(mytorch.tensor([1, 2, 3]), 2)
-    @@le@@
+    tensor([ True,  True, False])
     """
     return apply2(_le, input, other)
 
@@ -423,7 +423,7 @@ def gt(input: Tensor, other: Any) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.gt(mytorch.tensor([1, 2, 3]), 2)
-    @@gt@@
+    tensor([False, False,  True])
     """
     return apply2(_gt, input, other)
 
@@ -433,7 +433,7 @@ def ge(input: Tensor, other: Any) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.ge(mytorch.tensor([1, 2, 3]), 2)
-    @@ge@@
+    tensor([False,  True,  True])
     """
     return apply2(_ge, input, other)
 
@@ -443,7 +443,7 @@ def logical_and(input: Tensor, other: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.logical_and(mytorch.tensor([True, True, False]), mytorch.tensor([True, False, False]))
-    @@logical_and@@
+    tensor([ True, False, False])
     """
     return apply2(_logical_and, input, other)
 
@@ -453,7 +453,7 @@ def logical_or(input: Tensor, other: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.logical_or(mytorch.tensor([True, True, False]), mytorch.tensor([True, False, False]))
-    @@logical_or@@
+    tensor([ True,  True, False])
     """
     return apply2(_logical_or, input, other)
 
@@ -463,7 +463,7 @@ def logical_xor(input: Tensor, other: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.logical_xor(mytorch.tensor([True, True, False]), mytorch.tensor([True, False, False]))
-    @@logical_xor@@
+    tensor([False,  True, False])
     """
     return apply2(_logical_xor, input, other)
 
@@ -473,7 +473,7 @@ def bitwise_and(input: Tensor, other: Any) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.bitwise_and(mytorch.tensor([6, 5]), 3)
-    @@bitwise_and@@
+    tensor([2, 1])
     """
     return apply2(_bitwise_and, input, other)
 
@@ -483,7 +483,7 @@ def bitwise_or(input: Tensor, other: Any) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.bitwise_or(mytorch.tensor([6, 5]), 3)
-    @@bitwise_or@@
+    tensor([7, 7])
     """
     return apply2(_bitwise_or, input, other)
 
@@ -493,6 +493,6 @@ def bitwise_xor(input: Tensor, other: Any) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.bitwise_xor(mytorch.tensor([6, 5]), 3)
-    @@bitwise_xor@@
+    tensor([5, 6])
     """
     return apply2(_bitwise_xor, input, other)

@@ -9,6 +9,7 @@ import numpy as np
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.primitive import Primitive, apply, convert, misfit
 from mytorch.backend.dtypes import common_dtype
+from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
@@ -23,8 +24,8 @@ def _clamp_forward(xp: Any, x: Any, low: Any, high: Any) -> Any:
 
 def _inside_vjp(xp: Any, g: Any, x: Any, low: Any, high: Any) -> Any:
     """The gradient passes where the element was within the limits, the limits themselves included."""
-    outside = (x < low) if high is None else (x > high) if low is None else (x < low) + (x > high)
-    return xp.where(outside, 0, g)
+    inside = (x >= low) if high is None else (x <= high) if low is None else (x >= low) * (x <= high)
+    return xp.where(inside, g, 0)
 
 
 _clamp_number = Primitive(
@@ -33,6 +34,8 @@ _clamp_number = Primitive(
     [lambda xp, g, _out, x, low, high: _inside_vjp(xp, g, x, low, high)],
     grad_name="ClampBackward1",
 )
+_clamp_min_number = variant(_clamp_number, "clamp_min_number", "ClampMinBackward0")
+_clamp_max_number = variant(_clamp_number, "clamp_max_number", "ClampMaxBackward0")
 _clamp = Primitive(
     "clamp",
     _clamp_forward,
@@ -42,6 +45,8 @@ _clamp = Primitive(
         lambda xp, g, _out, x, low, high: xp.where((x > high) if low is None else (x > high) + (high < low), g, 0),
     ],
 )
+_clamp_min = variant(_clamp, "clamp_min", "ClampMinBackward1")
+_clamp_max = variant(_clamp, "clamp_max", "ClampMaxBackward1")
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
@@ -59,17 +64,21 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    return _limit(input, min, max, _clamp_number, _clamp)
+
+
+def _limit(input: Any, min: Any, max: Any, by_numbers: Primitive, by_tensors: Primitive) -> Any:
     limits = [limit for limit in (min, max) if limit is not None]
     common = common_dtype(input.array, *[getattr(limit, "array", limit) for limit in limits])
     x = convert(input, common)
     if any(isinstance(limit, DifferentiableArray) for limit in limits):
         low, high = (None if limit is None else convert(limit, common) for limit in (min, max))
         try:
-            return apply(_clamp, x, low, high)  # type: ignore[no-any-return]
+            return apply(by_tensors, x, low, high)
         except ValueError as error:
             raise misfit("clamp", error, x.array, *[limit.array for limit in (low, high) if limit is not None]) from None
     low, high = (None if limit is None else np.asarray(limit).astype(common)[()] for limit in (min, max))
-    return apply(_clamp_number, x, low=low, high=high)  # type: ignore[no-any-return]
+    return apply(by_numbers, x, low=low, high=high)
 
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:
@@ -79,7 +88,7 @@ def clamp_min(input: Tensor, min: Any) -> Tensor:
     >>> clamp_min(mytorch.tensor([-1.0, 2.0]), 0)
     tensor([0., 2.])
     """
-    return clamp(input, min=min)
+    return _limit(input, min, None, _clamp_min_number, _clamp_min)
 
 
 def clamp_max(input: Tensor, max: Any) -> Tensor:
@@ -89,4 +98,4 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
     >>> clamp_max(mytorch.tensor([-1.0, 2.0]), 0)
     tensor([-1.,  0.])
     """
-    return clamp(input, max=max)
+    return _limit(input, None, max, _clamp_max_number, _clamp_max)

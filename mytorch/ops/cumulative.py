@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 def _cumsum_forward(xp: Any, x: Any, axis: int) -> Any:
     """The running sum in the type of `x`; float16 is added up in float32."""
-    if x.dtype == "float16":
-        return xp.cumsum(x, axis=axis, dtype="float32").astype(x.dtype)
-    return xp.cumsum(x, axis=axis, dtype=x.dtype)
+    total = xp.cumsum(x, axis=axis, dtype="float32" if x.dtype == "float16" else x.dtype)
+    return total.astype(x.dtype, copy=False).reshape(x.shape)  # NumPy gives a 0-d array a dimension
 
 
 def _from_the_end(xp: Any, x: Any, axis: int) -> Any:
     """The running sum that starts at the last element."""
+    if not x.ndim:
+        return x
     return xp.flip(xp.cumsum(xp.flip(x, axis), axis), axis)
 
 
@@ -31,30 +32,30 @@ def _cumprod_vjp(xp: Any, g: Any, out: Any, x: Any, axis: int) -> Any:
 
     Where there are zeros, the quotients out_j / x_i are computed as products that leave x_i out, all n^2 of them.
     """
+    if not x.ndim:
+        return g
     if not bool((x == 0).any()):
         return _from_the_end(xp, g * out, axis) / x
     size = x.shape[axis]
     x, g = xp.swapaxes(x, axis, -1), xp.swapaxes(g, axis, -1)
     same = np.eye(size, dtype=bool)
     later = np.triu(np.ones((size, size), dtype=bool))  # [i, j]: j >= i
-    without = xp.cumprod(xp.where(same, 1, xp.expand_dims(x, -2)), axis=x.ndim)
-    total = xp.sum(xp.where(later, without * xp.expand_dims(g, -2), 0), axis=(x.ndim,), keepdims=False)
+    without = xp.cumprod(xp.where(same, 1, xp.expand_dims(x, x.ndim - 1)), axis=x.ndim)
+    total = xp.sum(xp.where(later, without * xp.expand_dims(g, x.ndim - 1), 0), axis=(x.ndim,), keepdims=False)
     return xp.swapaxes(total, axis, -1)
 
 
 _cumsum = Primitive("cumsum", _cumsum_forward, [lambda xp, g, _out, _x, axis: _from_the_end(xp, g, axis)])
-_cumprod = Primitive("cumprod", lambda xp, x, axis: xp.cumprod(x, axis=axis, dtype=x.dtype), [_cumprod_vjp])
+_cumprod = Primitive("cumprod", lambda xp, x, axis: xp.cumprod(x, axis=axis, dtype=x.dtype).reshape(x.shape), [_cumprod_vjp])
 
 
 def _run(primitive: Primitive, x: Any, dim: int, dtype: Any) -> Any:
-    """Apply along `dim`; integers and booleans as int64 unless a type is given. A 0-d tensor is its own result."""
+    """Apply along `dim`; integers and booleans as int64 unless a type is given."""
     axis = normalize_dim(dim, x.array.ndim)
     if dtype is not None:
         x = convert(x, to_numpy(dtype))
     elif x.array.dtype.kind in "biu":
         x = convert(x, np.dtype(np.int64))
-    if not x.array.ndim:
-        return apply(primitive, x.reshape(1), axis=0).reshape(())
     return apply(primitive, x, axis=axis)
 
 

@@ -10,7 +10,6 @@ from mytorch.autograd.primitive import wrap
 from mytorch.backend import random as streams
 from mytorch.backend.generator import default_generator
 from mytorch.ops import arithmetic
-from mytorch.ops.inplace import add_, mul_
 from mytorch.ops.activation import SELU_ALPHA, SELU_SCALE
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def _channels(x: Any) -> tuple[int, ...]:
 
 
 def _times(x: Any, mask: Any, in_place: bool) -> Any:
-    return mul_(x, wrap(mask)) if in_place else arithmetic.mul(x, wrap(mask))
+    return x.mul_(wrap(mask)) if in_place else arithmetic.mul(x, wrap(mask))
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -164,4 +163,4 @@ def _alpha_dropout(input: Tensor, p: float, training: bool, in_place: bool, shap
     kept = streams.bernoulli(default_generator, shape, x.dtype, 1 - p)
     shift = (kept - 1) * (limit * scale) + limit * scale * p
     scaled = _times(input, kept * scale, in_place)
-    return add_(scaled, wrap(shift)) if in_place else arithmetic.add(scaled, wrap(shift))
+    return scaled.add_(wrap(shift)) if in_place else arithmetic.add(scaled, wrap(shift))

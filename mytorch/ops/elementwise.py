@@ -27,9 +27,9 @@ _exp = _real("exp", "exp", [lambda xp, g, out, _x: g * out])
 _expm1 = _real("expm1", "expm1", [lambda xp, g, out, _x: g * (out + 1)])
 _exp2 = _real("exp2", "exp2", [lambda xp, g, out, _x: g * out * _LN_2])
 _log = _real("log", "log", [lambda xp, g, _out, x: g / x])
-_log1p = _real("log1p", "log1p", [lambda xp, g, _out, x: g / (x + 1)])
+_log1p = _real("log1p", "log1p", [lambda xp, g, _out, x: g / (x + 1)], grad_name="Log1PBackward0")
 _log2 = _real("log2", "log2", [lambda xp, g, _out, x: g / (x * _LN_2)])
-_log10 = _real("log10", "log10", [lambda xp, g, _out, x: g / (x * _LN_10)])
+_log10 = _real("log10", lambda xp, x: _log10_forward(xp, x), [lambda xp, g, _out, x: g / (x * _LN_10)])
 _sqrt = _real("sqrt", "sqrt", [lambda xp, g, out, _x: g / (2 * out)])
 _rsqrt = _real("rsqrt", lambda xp, x: 1 / xp.sqrt(x), [lambda xp, g, out, _x: -0.5 * g * out**3])
 _reciprocal = _real("reciprocal", lambda xp, x: 1 / x, [lambda xp, g, out, _x: -g * (out * out)])
@@ -80,6 +80,11 @@ _to_copy = Primitive(
 )
 
 
+def _log10_forward(xp: Any, x: Any) -> Any:
+    """NumPy's log10 of the float32 number 100 is not 2, so float32 goes through float64."""
+    return xp.log10(x.astype("float64")).astype(x.dtype) if x.dtype == "float32" else xp.log10(x)
+
+
 def _sign_forward(xp: Any, x: Any) -> Any:
     """-1, 0 or 1, and 0 for NaN, where NumPy's sign would be NaN."""
     return x.copy() if x.dtype.kind == "b" else (x > 0).astype(x.dtype) - (x < 0)
@@ -107,7 +112,7 @@ def exp(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.exp(mytorch.tensor([0., 1.]))
-    @@exp@@
+    tensor([1.0000, 2.7183])
     """
     return apply1(_exp, input)
 
@@ -117,7 +122,7 @@ def expm1(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.expm1(mytorch.tensor([0., 1.]))
-    @@expm1@@
+    tensor([0.0000, 1.7183])
     """
     return apply1(_expm1, input)
 
@@ -127,7 +132,7 @@ def exp2(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.exp2(mytorch.tensor([0., 3.]))
-    @@exp2@@
+    tensor([1., 8.])
     """
     return apply1(_exp2, input)
 
@@ -137,7 +142,7 @@ def log(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.log(mytorch.tensor([1., 10.]))
-    @@log@@
+    tensor([0.0000, 2.3026])
     """
     return apply1(_log, input)
 
@@ -147,7 +152,7 @@ def log1p(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.log1p(mytorch.tensor([0., 1.]))
-    @@log1p@@
+    tensor([0.0000, 0.6931])
     """
     return apply1(_log1p, input)
 
@@ -157,7 +162,7 @@ def log2(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.log2(mytorch.tensor([1., 8.]))
-    @@log2@@
+    tensor([0., 3.])
     """
     return apply1(_log2, input)
 
@@ -167,7 +172,7 @@ def log10(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.log10(mytorch.tensor([1., 100.]))
-    @@log10@@
+    tensor([0., 2.])
     """
     return apply1(_log10, input)
 
@@ -177,7 +182,7 @@ def sqrt(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.sqrt(mytorch.tensor([4., 9.]))
-    @@sqrt@@
+    tensor([2., 3.])
     """
     return apply1(_sqrt, input)
 
@@ -187,7 +192,7 @@ def rsqrt(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.rsqrt(mytorch.tensor([4., 16.]))
-    @@rsqrt@@
+    tensor([0.5000, 0.2500])
     """
     return apply1(_rsqrt, input)
 
@@ -197,7 +202,7 @@ def reciprocal(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.reciprocal(mytorch.tensor([4., -2.]))
-    @@reciprocal@@
+    tensor([ 0.2500, -0.5000])
     """
     return apply1(_reciprocal, input)
 
@@ -207,7 +212,7 @@ def square(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.square(mytorch.tensor([3., -2.]))
-    @@square@@
+    tensor([9., 4.])
     """
     return apply1(_square, input if input.array.dtype.kind != "b" else convert(input, np.dtype(np.int64)))
 
@@ -217,7 +222,7 @@ def sin(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.sin(mytorch.tensor([0., 1.]))
-    @@sin@@
+    tensor([0.0000, 0.8415])
     """
     return apply1(_sin, input)
 
@@ -227,7 +232,7 @@ def cos(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.cos(mytorch.tensor([0., 1.]))
-    @@cos@@
+    tensor([1.0000, 0.5403])
     """
     return apply1(_cos, input)
 
@@ -237,7 +242,7 @@ def tan(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.tan(mytorch.tensor([0., 1.]))
-    @@tan@@
+    tensor([0.0000, 1.5574])
     """
     return apply1(_tan, input)
 
@@ -247,7 +252,7 @@ def asin(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.asin(mytorch.tensor([0., 1.]))
-    @@asin@@
+    tensor([0.0000, 1.5708])
     """
     return apply1(_asin, input)
 
@@ -257,7 +262,7 @@ def acos(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.acos(mytorch.tensor([1., 0.]))
-    @@acos@@
+    tensor([0.0000, 1.5708])
     """
     return apply1(_acos, input)
 
@@ -267,7 +272,7 @@ def atan(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.atan(mytorch.tensor([0., 1.]))
-    @@atan@@
+    tensor([0.0000, 0.7854])
     """
     return apply1(_atan, input)
 
@@ -277,7 +282,7 @@ def sinh(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.sinh(mytorch.tensor([0., 1.]))
-    @@sinh@@
+    tensor([0.0000, 1.1752])
     """
     return apply1(_sinh, input)
 
@@ -287,7 +292,7 @@ def cosh(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.cosh(mytorch.tensor([0., 1.]))
-    @@cosh@@
+    tensor([1.0000, 1.5431])
     """
     return apply1(_cosh, input)
 
@@ -297,7 +302,7 @@ def tanh(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.tanh(mytorch.tensor([0., 1.]))
-    @@tanh@@
+    tensor([0.0000, 0.7616])
     """
     return apply1(_tanh, input)
 
@@ -307,7 +312,7 @@ def asinh(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.asinh(mytorch.tensor([0., 1.]))
-    @@asinh@@
+    tensor([0.0000, 0.8814])
     """
     return apply1(_asinh, input)
 
@@ -317,7 +322,7 @@ def acosh(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.acosh(mytorch.tensor([1., 2.]))
-    @@acosh@@
+    tensor([0.0000, 1.3170])
     """
     return apply1(_acosh, input)
 
@@ -327,7 +332,7 @@ def atanh(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.atanh(mytorch.tensor([0., 0.5]))
-    @@atanh@@
+    tensor([0.0000, 0.5493])
     """
     return apply1(_atanh, input)
 
@@ -337,7 +342,7 @@ def erf(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.erf(mytorch.tensor([0., 1.]))
-    @@erf@@
+    tensor([0.0000, 0.8427])
     """
     return apply1(_erf, input)
 
@@ -347,7 +352,7 @@ def sigmoid(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.sigmoid(mytorch.tensor([0., 2.]))
-    @@sigmoid@@
+    tensor([0.5000, 0.8808])
     """
     return apply1(_sigmoid, input)
 
@@ -360,7 +365,7 @@ def neg(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.neg(mytorch.tensor([1., -2.]))
-    @@neg@@
+    tensor([-1.,  2.])
     """
     if input.array.dtype.kind == "b":
         raise RuntimeError(
@@ -375,7 +380,7 @@ def abs(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.abs(mytorch.tensor([1., -2.]))
-    @@abs@@
+    tensor([1., 2.])
     """
     _refuse_bool("abs", input)
     return apply1(_abs, input)
@@ -386,7 +391,7 @@ def relu(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.relu(mytorch.tensor([1., -2.]))
-    @@relu@@
+    tensor([1., 0.])
     """
     if input.array.dtype.kind == "b":
         raise RuntimeError("Boolean inputs not supported for relu")
@@ -398,7 +403,7 @@ def sign(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.sign(mytorch.tensor([3., 0., -2.]))
-    @@sign@@
+    tensor([ 1.,  0., -1.])
     """
     return apply1(_sign, input)
 
@@ -408,7 +413,7 @@ def floor(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.floor(mytorch.tensor([1.5, -1.5]))
-    @@floor@@
+    tensor([ 1., -2.])
     """
     return _to_integer("floor", _floor, input)
 
@@ -418,7 +423,7 @@ def ceil(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.ceil(mytorch.tensor([1.5, -1.5]))
-    @@ceil@@
+    tensor([ 2., -1.])
     """
     return _to_integer("ceil", _ceil, input)
 
@@ -428,7 +433,7 @@ def trunc(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.trunc(mytorch.tensor([1.5, -1.5]))
-    @@trunc@@
+    tensor([ 1., -1.])
     """
     return _to_integer("trunc", _trunc, input)
 
@@ -438,7 +443,7 @@ def isnan(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.isnan(mytorch.tensor([1., float('nan')]))
-    @@isnan@@
+    tensor([False,  True])
     """
     return apply1(_isnan, input)
 
@@ -448,7 +453,7 @@ def isinf(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.isinf(mytorch.tensor([1., float('inf')]))
-    @@isinf@@
+    tensor([False,  True])
     """
     return apply1(_isinf, input)
 
@@ -458,7 +463,7 @@ def isfinite(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.isfinite(mytorch.tensor([1., float('inf')]))
-    @@isfinite@@
+    tensor([ True, False])
     """
     return apply1(_isfinite, input)
 
@@ -468,7 +473,7 @@ def logical_not(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.logical_not(mytorch.tensor([1., 0.]))
-    @@logical_not@@
+    tensor([False,  True])
     """
     return apply1(_logical_not, input)
 
@@ -478,7 +483,7 @@ def bitwise_not(input: Tensor) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.bitwise_not(mytorch.tensor([1, 0]))
-    @@bitwise_not@@
+    tensor([-2, -1])
     """
     if input.array.dtype.kind not in "biu":
         raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")

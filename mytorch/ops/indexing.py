@@ -17,6 +17,7 @@ from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import mode
 from mytorch.autograd.primitive import Primitive, apply, convert, wrap
 from mytorch.ops import inplace
+from mytorch.ops.dims import normalize_dim
 from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:
@@ -127,7 +128,9 @@ def parse(index: Any, shape: Shape) -> tuple[Index, str]:
         elif isinstance(part, slice):
             basic.append(part)
             advanced.append(slice(None))
-            d, kind = d + 1, "Slice"
+            if len(parts) == 1 or part.indices(shape[d]) != (0, shape[d], 1):
+                kind = "Slice"
+            d += 1
         elif part.dtype.kind != "b":
             _check_all(part, d, shape[d])
             basic.append(slice(None))
@@ -260,3 +263,84 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
             f"shape mismatch: value tensor of shape {list(np.shape(getattr(value, 'array', value)))} cannot be broadcast "
             f"to indexing result of shape {place}"
         ) from None
+
+
+_gather = Primitive(
+    "gather",
+    lambda xp, x, index, axis: _gather_forward(xp, x, index, axis),
+    [lambda xp, g, _out, x_shape, index, axis: xp.scatter_back(g, index, axis, x_shape), None],
+)
+
+
+def _gather_forward(xp: Any, x: Any, index: Any, axis: int) -> Any:
+    return x[open_grid(xp, index, axis)] if index.size else xp.zeros(index.shape, dtype=x.dtype)
+
+
+def open_grid(xp: Any, index: Any, axis: int) -> tuple[Any, ...]:
+    """Indices for every dimension: `index` itself along `axis`, its own position along the others."""
+    grid = []
+    for d, n in enumerate(index.shape):
+        shape = [1] * index.ndim
+        shape[d] = n
+        grid.append(index if d == axis else xp.arange(n).reshape(shape))
+    return tuple(grid)
+
+
+def _scatter_back_forward(xp: Any, x: Any, index: Any, axis: int, shape: tuple[int, ...]) -> Any:
+    out = xp.zeros(shape, dtype=x.dtype)
+    xp.add.at(out, open_grid(xp, index, axis), x)
+    return out
+
+
+_scatter_back = Primitive(
+    "scatter_back",
+    _scatter_back_forward,
+    [lambda xp, g, _out, _x, index, axis, shape: xp.gather(g, index, axis), None],
+    grad_name="ScatterAddBackward0",
+)
+
+
+def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """Pick one element for each entry of `index` along `dim`: out[i][j] = input[index[i][j]][j] for dim 0.
+
+    Raises:
+        RuntimeError: `index` has another number of dimensions, is too large in another dimension, or is out of range.
+
+    >>> import mytorch
+    >>> mytorch.gather(mytorch.tensor([[1, 2], [3, 4]]), 1, mytorch.tensor([[0], [1]]))
+    tensor([[1],
+            [4]])
+    """
+    x, raw = input.array, index.array
+    axis = normalize_dim(dim, x.ndim)
+    if raw.dtype.kind not in "iu" or raw.dtype.itemsize < 4:
+        raise RuntimeError("gather(): Expected dtype int32/int64 for index")
+    if (raw.ndim or 1) != (x.ndim or 1):
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    for d in range(raw.ndim):
+        if d != axis and raw.shape[d] > x.shape[d]:
+            raise RuntimeError(
+                f"Size does not match at dimension {d} expected index {list(raw.shape)} to be no larger than self "
+                f"{list(x.shape)} apart from dimension {axis}"
+            )
+    size = x.shape[axis] if x.ndim else 1
+    if raw.size and (raw.min() < 0 or raw.max() >= size):
+        bad = raw[(raw < 0) | (raw >= size)].flat[0]
+        raise RuntimeError(f"index {bad} is out of bounds for dimension {axis} with size {size}")
+    if x.ndim != raw.ndim:  # one of them is 0-d
+        return gather(input.reshape(-1), 0, index.reshape(-1)).reshape(raw.shape)
+    return apply(_gather, input, index, axis=axis)  # type: ignore[no-any-return]
+
+
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """The indices of the elements that are not zero: a row each, or with `as_tuple` a tensor for each dimension.
+
+    >>> import mytorch
+    >>> mytorch.nonzero(mytorch.tensor([0, 7, 0, 8]))
+    tensor([[1],
+            [3]])
+    """
+    found = np.nonzero(np.atleast_1d(input.array))
+    if as_tuple:
+        return tuple(wrap(i.astype(np.int64)) for i in found)
+    return wrap(np.stack(found, axis=1).astype(np.int64)[:, : input.array.ndim])

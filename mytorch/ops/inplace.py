@@ -1,4 +1,4 @@
-"""Writing to a tensor's memory: `add_`, `zero_`, `copy_`, `uniform_` and the operators `+=`, `-=`, `*=`, `/=`.
+"""Writing to a tensor's memory: `zero_`, `copy_`, `uniform_`, and `in_place`, which makes `add_` from `add`.
 
 A tensor that is written to becomes the result of the operation: it takes over the new node, and its change counter
 goes up, so that a derivative which needed the old value is refused.
@@ -6,12 +6,14 @@ goes up, so that a derivative which needed the old value is refused.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import mode
+from mytorch.autograd.primitive import misfit, wrap
 from mytorch.backend import random as streams
 from mytorch.backend.dtypes import CATEGORY, of
 from mytorch.backend.generator import Generator, default_generator
@@ -25,8 +27,20 @@ def _check_writable(x: Any) -> None:
     if x.requires_grad and mode.enabled:
         if x.node is None:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-        if x.base is not None:
-            raise NotImplementedError("writing in place to a view of a tensor that requires grad is not supported yet")
+        _refuse_view(x)
+    if 0 in x.array.strides and any(n > 1 and s == 0 for n, s in zip(x.array.shape, x.array.strides, strict=True)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
+        )
+
+
+def _refuse_view(x: Any) -> None:
+    if x.base is not None:
+        raise NotImplementedError(
+            "writing in place to a view is not supported where gradients are needed: write to the tensor that it shows "
+            "(x[index] = value), or clone() the view first"
+        )
 
 
 def become(x: Any, result: Any) -> Any:
@@ -45,6 +59,9 @@ def become(x: Any, result: Any) -> Any:
         raise RuntimeError(
             f"result type {of(result.array.dtype).name} can't be cast to the desired output type {of(x.array.dtype).name}"
         )
+    if result.requires_grad:
+        _refuse_view(x)
+        _keep_old_values(result.node, x)
     if result.array.dtype != x.array.dtype:
         result = result.to(x.dtype)
     np.copyto(x.array, result.array)
@@ -52,6 +69,17 @@ def become(x: Any, result: Any) -> Any:
     if result.requires_grad:
         x.node, x.requires_grad = result.node, True
     return x
+
+
+def _keep_old_values(node: Any, x: Any) -> None:
+    """Where the derivative needs `x` as it was before it is overwritten, give the node a copy to keep."""
+    if not any(t is x for t in node.tensors):
+        return
+    old = wrap(x.array.copy())
+    old.node, old.requires_grad = x.node, x.requires_grad
+    node.arrays = tuple([old.array if t is x else a for a, t in zip(node.arrays, node.tensors, strict=True)])
+    node.tensors = tensors = tuple([old if t is x else t for t in node.tensors])
+    node.versions = tuple([0 if t is None or t.version is None else t.version[0] for t in tensors])
 
 
 def write(x: Any, values: Any) -> Any:
@@ -64,54 +92,23 @@ def write(x: Any, values: Any) -> Any:
     return x
 
 
-def add_(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
-    """input += alpha * other.
+P = ParamSpec("P")
+
+
+def in_place(function: Callable[P, Any]) -> Callable[P, Any]:
+    """The in-place member of a function's family: the same arguments, the result written to the first of them.
 
     >>> import mytorch
-    >>> mytorch.tensor([1.0, 2.0]).add_(1)
-    tensor([2., 3.])
+    >>> mytorch.tensor([1.0, 2.0]).add_(1, alpha=10)
+    tensor([11., 12.])
     """
-    return become(input, arithmetic.add(input, other, alpha=alpha))  # type: ignore[no-any-return]
 
+    def write_result(*args: P.args, **kwargs: P.kwargs) -> Any:
+        return become(args[0], function(*args, **kwargs))
 
-def sub_(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
-    """input -= alpha * other.
-
-    >>> import mytorch
-    >>> mytorch.tensor([1.0, 2.0]).sub_(1)
-    tensor([0., 1.])
-    """
-    return become(input, arithmetic.sub(input, other, alpha=alpha))  # type: ignore[no-any-return]
-
-
-def mul_(input: Tensor, other: Any) -> Tensor:
-    """input *= other.
-
-    >>> import mytorch
-    >>> mytorch.tensor([1.0, 2.0]).mul_(3)
-    tensor([3., 6.])
-    """
-    return become(input, arithmetic.mul(input, other))  # type: ignore[no-any-return]
-
-
-def div_(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
-    """input /= other.
-
-    >>> import mytorch
-    >>> mytorch.tensor([1.0, 2.0]).div_(2)
-    tensor([0.5000, 1.0000])
-    """
-    return become(input, arithmetic.div(input, other, rounding_mode=rounding_mode))  # type: ignore[no-any-return]
-
-
-def pow_(input: Tensor, exponent: Any) -> Tensor:
-    """input **= exponent.
-
-    >>> import mytorch
-    >>> mytorch.tensor([1.0, 2.0]).pow_(2)
-    tensor([1., 4.])
-    """
-    return become(input, arithmetic.pow(input, exponent))  # type: ignore[no-any-return]
+    write_result.__name__ = write_result.__qualname__ = f"{function.__name__}_"
+    write_result.__doc__ = f"`{function.__name__}`, written to the tensor's own memory."
+    return write_result
 
 
 def copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
@@ -128,10 +125,8 @@ def copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         return become(input, shape.expand(source.to(input.dtype), input.array.shape).clone())  # type: ignore[no-any-return]
     try:
         return write(input, source.array)  # type: ignore[no-any-return]
-    except ValueError:
-        raise RuntimeError(
-            f"The size of tensor a {list(input.array.shape)} must match the size of tensor b {list(source.array.shape)}"
-        ) from None
+    except ValueError as error:
+        raise misfit("copy_", error, input.array, source.array) from None
 
 
 def zero_(input: Tensor) -> Tensor:
@@ -152,6 +147,11 @@ def fill_(input: Tensor, value: Any) -> Tensor:
     tensor([3., 3.])
     """
     if isinstance(value, DifferentiableArray):
+        if value.array.ndim:
+            raise RuntimeError(
+                "fill_ only supports 0-dimension value tensor but got tensor with "
+                f"{value.array.ndim} dimensions."
+            )
         return copy_(input, value)
     return write(input, value)  # type: ignore[no-any-return]
 
@@ -206,3 +206,7 @@ def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None
     """
     a = input.array
     return write(input, streams.exponential(_stream(generator), a.shape, a.dtype, lambd))  # type: ignore[no-any-return]
+
+
+add_ = in_place(arithmetic.add)
+mul_ = in_place(arithmetic.mul)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from mytorch.autograd.primitive import Primitive, apply
+from mytorch.autograd.array import DifferentiableArray
+from mytorch.autograd.primitive import Primitive, apply, misfit, operand, wrong_argument
+from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
@@ -27,8 +30,9 @@ _matmul = Primitive(
         lambda xp, g, _out, _x, y: xp.matmul(g, _transposed(xp, y)),
         lambda xp, g, _out, x, _y: xp.matmul(_transposed(xp, x), g),
     ],
-    grad_name="BmmBackward0",
+    grad_name="UnsafeViewBackward0",
 )
+_bmm = variant(_matmul, "bmm", "BmmBackward0")
 _mv = Primitive(
     "mv",
     lambda xp, x, y: xp.matmul(x, y),
@@ -41,8 +45,9 @@ _dot = Primitive(
 )
 _outer = Primitive(
     "outer",
-    lambda xp, x, y: xp.multiply(xp.reshape(x, (-1, 1)), y),
+    lambda xp, x, y: xp.multiply(xp.expand_dims(x, 1), y),
     [lambda xp, g, _out, _x, y: xp.mv(g, y), lambda xp, g, _out, x, _y: xp.mv(xp.t(g), x)],
+    grad_name="MulBackward0",
 )
 
 
@@ -54,15 +59,26 @@ def _linear_forward(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
 
 
 def _linear_joint(xp: Any, g: Any, _out: Any, x: Any, weight: Any, _bias: Any, *, needs: Any) -> tuple[Any, Any, Any]:
-    rows = xp.reshape(g, (-1, g.shape[-1]))
+    if g.ndim != 2:
+        shape = x.shape
+        dx, dw, db = _linear_joint(xp, _as_matrix(xp, g), None, _as_matrix(xp, x), weight, None, needs=needs)
+        return (None if dx is None else xp.reshape(dx, shape)), dw, db
     return (
         xp.matmul(g, weight) if needs[0] else None,
-        xp.matmul(xp.t(rows), xp.reshape(x, (-1, x.shape[-1]))) if needs[1] else None,
-        xp.sum(rows, axis=(0,), keepdims=False) if needs[2] else None,
+        xp.matmul(xp.t(g), x) if needs[1] else None,
+        xp.sum(g, axis=(0,), keepdims=False) if needs[2] else None,
     )
 
 
+def _as_matrix(xp: Any, x: Any) -> Any:
+    return xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+
+
+# Of one name for each shape of input, with and without bias, because PyTorch computes them in different ways.
 _linear = Primitive("linear", _linear_forward, joint=_linear_joint, grad_name="AddmmBackward0")
+_linear_no_bias = variant(_linear, "linear_no_bias", "MmBackward0")
+_linear_batched = variant(_linear, "linear_batched", "ViewBackward0")
+_linear_batched_no_bias = variant(_linear, "linear_batched_no_bias", "UnsafeViewBackward0")
 
 
 def _same_dtype(name: str, x: Any, y: Any) -> None:
@@ -71,7 +87,7 @@ def _same_dtype(name: str, x: Any, y: Any) -> None:
 
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:
-    """The matrix product, by the number of dimensions.
+    """The matrix product, by the number of dimensions. The right operand may be a NumPy array.
 
     Two vectors give their dot product; a matrix and a vector the matrix-vector product; a vector is otherwise taken as
     a row on the left and a column on the right; with more dimensions the leading ones broadcast as batches.
@@ -83,6 +99,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     >>> mytorch.matmul(mytorch.ones(5, 2, 3), mytorch.ones(3, 4)).shape
     torch.Size([5, 2, 4])
     """
+    other = _as_tensor("matmul", other)
     _same_dtype("matmul", input, other)
     a, b = input.array, other.array
     if not a.ndim or not b.ndim:
@@ -100,10 +117,16 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
         )
     try:
         return apply(_matmul, input, other)  # type: ignore[no-any-return]
-    except ValueError:
-        raise RuntimeError(
-            f"The batch dimensions of {list(a.shape)} and {list(b.shape)} cannot be broadcast together"
-        ) from None
+    except ValueError as error:
+        raise misfit("matmul", error, a[..., 0, 0], b[..., 0, 0]) from None
+
+
+def _as_tensor(name: str, value: Any) -> Any:
+    """A tensor as it is; a NumPy array as a tensor that shares its memory."""
+    value = operand(name, value)
+    if not isinstance(value, DifferentiableArray):
+        raise wrong_argument(name, value)
+    return value
 
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -113,15 +136,20 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     >>> mytorch.mm(mytorch.tensor([[1.0, 2.0]]), mytorch.tensor([[3.0], [4.0]]))
     tensor([[11.]])
     """
-    a, b = input.array, mat2.array
+    check_matrices("mm", input, mat2)
+    return apply(_mm, input, mat2)  # type: ignore[no-any-return]
+
+
+def check_matrices(name: str, x: Tensor, y: Tensor) -> None:
+    """RuntimeError unless both are matrices of one type whose product exists."""
+    a, b = x.array, y.array
     if a.ndim != 2 or b.ndim != 2:
-        raise RuntimeError(f"mm: both arguments must be 2-D, but got {a.ndim}-D and {b.ndim}-D")
+        raise RuntimeError(f"{name}(): both factors must be matrices, but they are {a.ndim}-D and {b.ndim}-D")
     if a.shape[1] != b.shape[0]:
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({a.shape[0]}x{a.shape[1]} and {b.shape[0]}x{b.shape[1]})"
         )
-    _same_dtype("mm", input, mat2)
-    return apply(_mm, input, mat2)  # type: ignore[no-any-return]
+    _same_dtype(name, x, y)
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -140,7 +168,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
             f"[{b.shape[0]}, {b.shape[1]}]."
         )
     _same_dtype("bmm", input, mat2)
-    return apply(_matmul, input, mat2)  # type: ignore[no-any-return]
+    return apply(_bmm, input, mat2)  # type: ignore[no-any-return]
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
@@ -207,9 +235,16 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if w.ndim == 1:
         return matmul(input, weight) if bias is None else matmul(input, weight) + bias
     if x.ndim == 0 or x.shape[-1] != w.shape[1]:
-        rows = x.size // x.shape[-1] if x.ndim and x.shape[-1] else 0
+        columns = x.shape[-1] if x.ndim else 0
         raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{x.shape[-1] if x.ndim else 0} and {w.shape[1]}x{w.shape[0]})"
+            f"mat1 and mat2 shapes cannot be multiplied ({math.prod(x.shape[:-1])}x{columns} and {w.shape[1]}x{w.shape[0]})"
         )
     _same_dtype("linear", input, weight)
-    return apply(_linear, input, weight, bias)  # type: ignore[no-any-return]
+    if bias is None:
+        return apply(_linear_no_bias if x.ndim == 2 else _linear_batched_no_bias, input, weight, None)  # type: ignore[no-any-return]
+    _same_dtype("linear", input, bias)
+    if bias.array.shape not in ((w.shape[0],), (1,), ()):
+        raise RuntimeError(
+            f"linear(): a bias of shape {list(bias.array.shape)} does not fit {w.shape[0]} output features"
+        )
+    return apply(_linear if x.ndim == 2 else _linear_batched, input, weight, bias)  # type: ignore[no-any-return]

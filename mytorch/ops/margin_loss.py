@@ -44,7 +44,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 
     >>> import mytorch
     >>> pairwise_distance(mytorch.tensor([[3.0, 0.0]]), mytorch.tensor([[0.0, 4.0]]))
-    tensor([5.0000])
+    tensor([5.])
     """
     return reductions.norm(x1 - x2 + eps, p, -1, keepdim)
 

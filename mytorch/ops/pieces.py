@@ -20,6 +20,7 @@ Shape = tuple[int, ...]
 
 _slice_axis = TABLE["slice_axis"]
 _split = variant(_slice_axis, "split", "SplitBackward0")
+_split_with_sizes = variant(_slice_axis, "split_with_sizes", "SplitWithSizesBackward0")
 _select = Primitive(
     "select",
     lambda xp, x, axis, index: x[(slice(None),) * axis + (index,)],
@@ -124,6 +125,7 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
     _refuse_0d("split", tensor)
     axis = normalize_dim(dim, tensor.array.ndim)
     size = _size(tensor, axis)
+    primitive = _split if isinstance(split_size_or_sections, int) else _split_with_sizes
     if isinstance(split_size_or_sections, int):
         step = split_size_or_sections
         if step < 0:
@@ -139,7 +141,7 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
                 f"but got split_sizes={sizes}"
             )
     stops = np.cumsum(sizes, dtype=np.int64).tolist()
-    return tuple(apply(_split, tensor, axis=axis, start=stop - n, stop=stop) for stop, n in zip(stops, sizes, strict=True))
+    return tuple(apply(primitive, tensor, axis=axis, start=stop - n, stop=stop) for stop, n in zip(stops, sizes, strict=True))
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -225,7 +227,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
     if dims is None or (not isinstance(dims, int) and not len(dims)):
         if len(steps) != 1:
             raise RuntimeError(f"shifts and dimensions must align. shifts: {len(steps)}, dims:0")
-        return roll(shapes.flatten(input), steps, 0).reshape(input.array.shape)
+        return apply(_roll, input, shifts=steps, axis=None)  # type: ignore[no-any-return]
     axes = normalize_dims((dims,) if isinstance(dims, int) else tuple(dims), input.array.ndim) or ()
     if len(steps) != len(axes):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(axes)}")

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mytorch.autograd.primitive import TABLE, Primitive, apply, apply1, apply2, convert, namespace_of, wrap
+from mytorch.autograd.primitive import TABLE, Primitive, apply, apply1, apply2, convert
 from mytorch.backend.dtypes import default_float, to_numpy
 from mytorch.ops import arithmetic  # noqa: F401 - `maximum` and `minimum` must be in the table
 from mytorch.ops.dims import normalize_dim, normalize_dims
@@ -162,7 +162,7 @@ def _norm_forward(xp: Any, x: Any, p: float, axis: Any, keepdims: bool) -> Any:
 def _norm_vjp(xp: Any, g: Any, out: Any, x: Any, p: float, axis: Any) -> Any:
     """The derivative is 0, not NaN, where the norm is 0."""
     if p == 0:
-        return xp.zeros_like(x)
+        return None
     if p == 1:
         return g * xp.sign(x)
     if p == 2:
@@ -424,10 +424,10 @@ def _extremum(result: type[Found], entries: tuple[Primitive, ...], x: Any, dim: 
     if hasattr(dim, "array"):
         return apply2(of_two, x, dim)
     axis = normalize_dim(dim, x.array.ndim)
-    if not x.array.ndim:
-        return result(x.clone(), wrap(namespace_of(x.array).zeros((), dtype="int64")))
     _refuse_empty(name, x, dim)
-    indices = apply(finder, x, axis=axis, keepdims=True)
+    if not x.array.ndim:
+        keepdim = True
+    indices = apply(finder, x, axis=axis if x.array.ndim else None, keepdims=True)
     values = apply(at_index, x, indices, axis=axis, keepdims=keepdim)
     return result(values, indices if keepdim else indices.squeeze(axis))
 
@@ -506,7 +506,7 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
 
     >>> import mytorch
     >>> mytorch.logsumexp(mytorch.tensor([1000.0, 1000.0]), dim=0)
-    tensor(1000.6931)
+    tensor(1000.6932)
     """
     if input.array.dtype.kind in "biu":
         input = convert(input, default_float())

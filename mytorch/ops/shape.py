@@ -227,6 +227,24 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """One dimension taken apart into several, of which one size may be -1.
+
+    >>> import mytorch
+    >>> mytorch.zeros(2, 12).unflatten(1, (3, -1)).shape
+    torch.Size([2, 3, 4])
+    """
+    axis, shape = normalize_dim(dim, input.array.ndim), input.array.shape
+    try:
+        parts = resolve_shape(as_shape((sizes,)), shape[axis])
+    except RuntimeError:
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[axis]}) in the "
+            "input tensor"
+        ) from None
+    return reshape(input, (*shape[:axis], *parts, *shape[axis + 1 :]))
+
+
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """A view with the dimensions in another order.
 

@@ -48,7 +48,8 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     """
     axis = normalize_dim(dim, input.array.ndim)
     if not input.array.ndim:
-        return Sort(input.clone(), wrap(np.zeros((), np.int64)))
+        indices = wrap(np.zeros((), np.int64))
+        return Sort(apply(_sort, input, indices, axis=0), indices)
     indices = wrap(_order(input.array, axis, descending))
     return Sort(apply(_sort, input, indices, axis=axis), indices)
 
@@ -96,7 +97,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
         return median(input.reshape(-1), 0).values
     axis = normalize_dim(dim, input.array.ndim)
     if not input.array.ndim:
-        return Median(input.clone(), wrap(np.zeros((), np.int64)))
+        return Median(*sort(input))
     size = input.array.shape[axis]
     if not size:
         raise IndexError(f"median(): Expected reduction dim {dim} to have non-zero size.")

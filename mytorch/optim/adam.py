@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from mytorch.optim.elementwise import (
     descent,
     require,
 )
-from mytorch.optim.flat import Array
+from mytorch.optim.flat import Array, Piece
 from mytorch.optim.optimizer import ParamsT
 from mytorch.tensor import Tensor
 
@@ -104,29 +103,20 @@ class Adam(ElementwiseOptimizer):
             *(root_correction, group["eps"], -step_size),
         )
 
-    def update(
-        self,
-        group: dict[str, Any],
-        coefficients: list[Array],
-        param: Array,
-        grad: Array,
-        state: list[Array],
-        work: Sequence[Array],
-    ) -> None:
+    def update(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
         weight_decay, shrink, beta1, rest1, beta2, rest2, root_correction, eps, minus_step_size = coefficients
-        exp_avg, exp_avg_sq = state[0], state[1]
-        root = work[1]
+        param, (exp_avg, exp_avg_sq, *greatest), (_, root, quotient) = piece.param, piece.state, piece.work
         if group["decoupled_weight_decay"] and group["weight_decay"] != 0:
             np.multiply(param, shrink, param)
-        grad = descent(group, grad, param, weight_decay, work)
-        average(exp_avg, grad, beta1, rest1, work[1])
-        average_square(exp_avg_sq, grad, beta2, rest2, work[1])
-        if group["amsgrad"]:
-            exp_avg_sq = np.maximum(state[2], exp_avg_sq, state[2])
+        grad = descent(group, piece, grad, weight_decay)
+        average(exp_avg, grad, beta1, rest1, root)
+        average_square(exp_avg_sq, grad, beta2, rest2, root)
+        if greatest:
+            exp_avg_sq = np.maximum(greatest[0], exp_avg_sq, out=greatest[0])
         np.sqrt(exp_avg_sq, root)
         np.divide(root, root_correction, root)
         np.add(root, eps, root)
-        add_quotient(param, minus_step_size, exp_avg, root, work[2])
+        add_quotient(param, minus_step_size, exp_avg, root, quotient)
 
 
 class AdamW(Adam):

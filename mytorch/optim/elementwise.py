@@ -7,14 +7,13 @@ training goes the same way to the rounding of float32.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from operator import is_
 from typing import Any, ClassVar
 
 import numpy as np
 
 from mytorch.autograd.grad_mode import enable_grad
-from mytorch.optim.flat import Array, Block, Plan
+from mytorch.optim.flat import Array, Block, Piece, Plan
 from mytorch.optim.optimizer import Closure, Optimizer, ParamsT
 from mytorch.tensor import Tensor
 
@@ -36,13 +35,17 @@ class ElementwiseOptimizer(Optimizer):
             )
         if defaults.get("fused") and defaults.get("foreach"):
             raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-        self._plans: list[Plan] = []
-        self._entries: list[Any] = []
+        self._forget_plans()
         super().__init__(params, defaults)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._plans, self._entries = [], []
+        self._forget_plans()
+
+    def _forget_plans(self) -> None:
+        self._plans: list[Plan] = []
+        self._entries: list[Any] = []  # the values of `state` when the plans were made
+        self._active: set[int] = set()  # the ids of the parameters that ever had a gradient
 
     # --- what an optimizer defines --------------------------------------------------------------------------------
 
@@ -58,18 +61,10 @@ class ElementwiseOptimizer(Optimizer):
         """Bring the numbers up to this step and return the formula's coefficients."""
         raise NotImplementedError
 
-    def update(
-        self,
-        group: dict[str, Any],
-        coefficients: list[Array],
-        param: Array,
-        grad: Array,
-        state: list[Array],
-        work: Sequence[Array],
-    ) -> None:
-        """The formula: change `param` and `state` in place.
+    def update(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
+        """The formula: change `piece.param` and `piece.state` in place.
 
-        `grad` may be the tensor's own memory and must not be written to; `work` holds scratch arrays.
+        `grad` may be the tensor's own memory and must not be written to; `piece.work` holds scratch arrays.
         """
         raise NotImplementedError
 
@@ -88,7 +83,7 @@ class ElementwiseOptimizer(Optimizer):
         if not self._plans_hold():
             self._plans = []  # first: a plan that is still there would count as a holder of the memory
             self._plans = [
-                Plan(group, self.state, self.buffers(group), self.scalars(group), self.hidden)
+                Plan(group, self.state, self.buffers(group), self.scalars(group), self.hidden, self._active)
                 for group in self.param_groups
             ]
             self._entries = list(self.state.values())
@@ -122,7 +117,7 @@ class ElementwiseOptimizer(Optimizer):
             block.scalars[name].fill(number)
         for indices, piece in block.runs:
             grad = block.gather(indices, grads, piece)
-            self.update(group, coefficients, piece.param, grad, piece.state, piece.work)
+            self.update(group, coefficients, piece, grad)
         for index in block.apart:
             self._update_parameter(group, coefficients, block, index)
         for p in block.params:
@@ -146,18 +141,19 @@ class ElementwiseOptimizer(Optimizer):
     def _update_parameter(self, group: dict[str, Any], coefficients: list[Array], block: Block, index: int) -> None:
         grad = block.gradient(index, block.params[index]._grad)
         for piece in block.pieces(index):
-            self.update(group, coefficients, piece.param, grad[piece.part], piece.state, piece.work)
+            self.update(group, coefficients, piece, grad[piece.part])
 
 
 # --- parts of formulas ----------------------------------------------------------------------------------------------
 
 
-def descent(group: dict[str, Any], grad: Array, param: Array, weight_decay: Array, work: Sequence[Array]) -> Array:
-    """The gradient to go down: negated for `maximize`, with that of weight_decay / 2 * param^2. May lie in work[0]."""
+def descent(group: dict[str, Any], piece: Piece, grad: Array, weight_decay: Array) -> Array:
+    """The gradient to go down: negated for `maximize`, plus weight_decay * param. If it is new, it lies in work[0]."""
+    work = piece.work
     if group["maximize"]:
         grad = np.negative(grad, work[0])
     if group["weight_decay"] != 0 and not group.get("decoupled_weight_decay"):
-        np.multiply(param, weight_decay, work[1])
+        np.multiply(piece.param, weight_decay, work[1])
         grad = np.add(grad, work[1], work[0])
     return grad
 

@@ -61,8 +61,8 @@ def as_real(array: Array) -> Array:
     return array[..., None].view(real_dtype(array.dtype)) if array.dtype.kind == "c" else array
 
 
-def aligned(length: int, dtype: np.dtype[Any]) -> FlatBuffer:
-    """A buffer of zeros."""
+def aligned(length: int, dtype: np.dtype[Any]) -> Array:
+    """A `FlatBuffer` of zeros that starts on a cache line."""
     spare = ALIGNMENT // dtype.itemsize
     memory = np.zeros(length + spare, dtype)
     start = -memory.ctypes.data % ALIGNMENT // dtype.itemsize
@@ -249,8 +249,14 @@ class LoneBlock(Block):
 class Plan:
     """How one parameter group is updated: its parameters in blocks.
 
+    Args:
+        group: the group, from the optimizer's `param_groups`.
+        state: the optimizer's state.
+        buffers, scalars, hidden: see `Block`.
+        active: the ids of the parameters that ever had a gradient; those that have one now are added.
+
     Attributes:
-        blocks: the parameters that have a gradient or a state.
+        blocks: the active parameters. The others (frozen layers) are left alone.
         repeats: for each further time that a parameter is named in the group, its block and its place there.
     """
 
@@ -261,15 +267,17 @@ class Plan:
         buffers: dict[str, float],
         scalars: dict[str, float],
         hidden: bool,
+        active: set[int],
     ) -> None:
         self.group = group
         self._params = list(group["params"])
         self._buffers = tuple(buffers)
         unique = list({id(p): p for p in self._params}.values())
-        members = [p for p in unique if p._grad is not None or state.get(p)]
-        self._idle = [p for p in unique if p._grad is None and not state.get(p)]
+        active.update(id(p) for p in unique if p._grad is not None)
+        members = [p for p in unique if id(p) in active]
+        self._idle = [p for p in unique if id(p) not in active]
         free: dict[np.dtype[Any], list[Any]] = {}
-        batches = []
+        batches: list[tuple[type[Block], list[Any]]] = []
         for p in members:
             if holders(p) == 0:
                 free.setdefault(real_dtype(p.array.dtype), []).append(p)

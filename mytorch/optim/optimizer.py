@@ -1,4 +1,4 @@
-"""`Optimizer`: parameter groups, state and hooks, as every optimizer has them. The formulas are in the files beside it."""
+"""`Optimizer`: parameter groups, state and hooks, as every optimizer has them. The formulas lie beside it."""
 
 from __future__ import annotations
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from mytorch.optim.elementwise import ElementwiseOptimizer, add_product, check_rate, descent, require
-from mytorch.optim.flat import Array
+from mytorch.optim.flat import Array, Piece
 from mytorch.optim.optimizer import ParamsT
 from mytorch.tensor import Tensor
 
@@ -88,19 +87,11 @@ class SGD(ElementwiseOptimizer):
         momentum, fresh = float(group["momentum"]), 1 - float(group["dampening"])
         return float(group["weight_decay"]), started, momentum, fresh, -float(group["lr"])
 
-    def update(
-        self,
-        group: dict[str, Any],
-        coefficients: list[Array],
-        param: Array,
-        grad: Array,
-        state: list[Array],
-        work: Sequence[Array],
-    ) -> None:
+    def update(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
         weight_decay, started, momentum, fresh, minus_lr = coefficients
-        grad = descent(group, grad, param, weight_decay, work)
-        if state:
-            velocity, scaled = state[0], work[1]
+        grad = descent(group, piece, grad, weight_decay)
+        if piece.state:
+            velocity, scaled = piece.state[0], piece.work[1]
             if started:
                 np.multiply(velocity, momentum, velocity)
                 add_product(velocity, grad, fresh, scaled)
@@ -108,7 +99,7 @@ class SGD(ElementwiseOptimizer):
                 np.copyto(velocity, grad)
             if group["nesterov"]:
                 np.multiply(velocity, momentum, scaled)
-                grad = np.add(grad, scaled, work[0])
+                grad = np.add(grad, scaled, piece.work[0])
             else:
                 grad = velocity
-        add_product(param, grad, minus_lr, work[1])
+        add_product(piece.param, grad, minus_lr, piece.work[1])

@@ -14,7 +14,7 @@ from mytorch.training import atomic, checkpoint
 from mytorch.training.build import Experiment, build
 from mytorch.training.config import load_config
 from mytorch.training.console import print_json, print_scores
-from mytorch.training.errors import UserError
+from mytorch.training.errors import Interrupted, UserError
 from mytorch.training.loop import Training, load_weights
 from mytorch.training.metrics import confusion_matrix
 from mytorch.training.progress import Progress
@@ -49,13 +49,8 @@ def train(
     try:
         summary = training.run(Progress(experiment.config.train.epochs, "quiet" if quiet or json else "auto"))
     except KeyboardInterrupt:
-        kept = (
-            f"the weights after epoch {training.epoch} are in {run.last_checkpoint}"
-            if training.epoch
-            else "no epoch was completed"
-        )
-        raise KeyboardInterrupt(f"interrupted: {kept}") from None
-    draw_plots(experiment, run)
+        raise Interrupted(f"interrupted: {training.what_is_kept()}") from None
+    draw_plots(experiment, run, summary["best_epoch"])
     if json:
         print_json({"run": run.path, **summary})
     elif not quiet:
@@ -80,19 +75,23 @@ def _smoke(experiment: Experiment, *, quiet: bool, json: bool) -> None:
         )
 
 
-def draw_plots(experiment: Experiment, run: Run) -> None:
+def draw_plots(experiment: Experiment, run: Run, best_epoch: int) -> None:
     """The pictures of a finished run, from its metrics.csv and the weights that are in the model."""
     from mytorch.training.plots import plot_confusion, plot_loss, plot_predictions
 
     data, title = experiment.data, experiment.config.name
-    plot_loss(read_metrics(run.metrics), run.loss_plot, title)
-    other = data.test or data.validation or data.train
+    plot_loss(read_metrics(run.metrics), run.loss_plot, title, best_epoch=best_epoch)
+    name, other = next(
+        (name, split)
+        for name, split in (("test", data.test), ("validation", data.validation), ("train", data.train))
+        if split is not None
+    )
     if data.task == "regression":
         pairs = [
             (split.original_targets, in_own_units(experiment, predict(experiment.model, split.inputs)))
             for split in (data.train, other)
         ]
-        plot_predictions(pairs[0], pairs[1], data.target_name, run.predictions_plot)
+        plot_predictions(pairs[0], pairs[1], data.target_name, run.predictions_plot, test_name=name)
     else:
         names = data.class_names or []
         predicted = predict(experiment.model, other.inputs).argmax(axis=1)

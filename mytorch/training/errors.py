@@ -102,6 +102,13 @@ def suggest(name: str, candidates: Iterable[str]) -> str:
     return f"; choose from {listed}" if candidates and len(listed) <= LONGEST_LIST else ""
 
 
+class Interrupted(Exception):  # noqa: N818 - it is no error
+    """A training that was stopped with Ctrl-C, after it had put its files in order.
+
+    The command line prints the message alone and exits with code 130.
+    """
+
+
 class RunFailed(Exception):  # noqa: N818 - it says what happened
     """A run that could not be completed, or a check that it did not pass, with nothing wrong in the config.
 

@@ -43,11 +43,11 @@ def _load(file: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever the user's code raises
-        line = next(
-            (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if Path(f.filename) == file), None
-        )
-        line = getattr(error, "lineno", line)
-        raise UnimportableError(f"{file}:{line}: {type(error).__name__}: {error}") from error
+        frames = traceback.extract_tb(error.__traceback__)
+        inside = [frame.lineno for frame in frames if Path(frame.filename).absolute() == file.absolute()]
+        line = error.lineno if isinstance(error, SyntaxError) else inside[-1] if inside else None
+        place = file if line is None else f"{file}:{line}"
+        raise UnimportableError(f"{place}: {type(error).__name__}: {error}") from error
     return module
 
 

@@ -29,6 +29,9 @@ from mytorch.training.run import MetricsLog, Run, metric_columns, write_summary
 from mytorch.training.scoring import score
 from mytorch.version import __version__
 
+Weights = dict[str, Any]  # raw arrays by name
+SHOWN = ("train_loss", "validation_loss", "learning_rate")  # in the progress display
+
 SECONDS_BETWEEN_SAVES = 2.0  # a checkpoint costs milliseconds (it is forced to the disk), an epoch may cost less
 
 
@@ -54,9 +57,13 @@ class Training:
         self.steps = 0
         self.best_epoch = 0
         self.best_loss = math.inf
-        self.best_weights: dict[str, Any] = {}
-        self.saved_at = -math.inf
+        self.best_weights: Weights = {}
         self.best_is_saved = False
+        # Weights count as good once a finite loss has been computed with them; until then they are the candidate.
+        self.candidate: Weights = {}
+        self.good_weights: Weights = {}
+        self.good_epoch = 0
+        self.saved_at = -math.inf
 
     # --- the loop ---------------------------------------------------------------------------------------------------
 
@@ -76,12 +83,11 @@ class Training:
                     row = self._run_epoch()
                     row["seconds"] = round(time.perf_counter() - started, 6)
                     log.append(row)
-                    progress.epoch(self.epoch, row)
+                    progress.epoch(self.epoch, {name: row.get(name) for name in SHOWN})
                     self._save_now_and_then()
+            summary = self.summarize(time.perf_counter() - started)
         finally:
-            if self.epoch:
-                self.save()
-        summary = self.summarize(time.perf_counter() - started)
+            self.save()
         write_summary(self.directory.summary, summary)
         return summary
 
@@ -107,7 +113,7 @@ class Training:
         validation = self.experiment.data.validation
         if validation is not None:
             row |= {f"validation_{name}": value for name, value in score(self.experiment, validation).items()}
-        self._remember_best(row.get("validation_loss"))
+        self._remember(row.get("validation_loss"))
         return row
 
     def step(self, inputs: Any, targets: Any) -> tuple[float, float]:
@@ -123,6 +129,7 @@ class Training:
         value = loss.item()
         if not math.isfinite(value):
             raise self._failed(f"the loss is {value}", self._first_bad_layer(inputs))
+        self._accept_candidate()
         loss.backward()
         if self.clip is None:
             norm = gradient_norm(self.parameters)
@@ -135,31 +142,42 @@ class Training:
 
     # --- the best weights, and saving -------------------------------------------------------------------------------
 
-    def _remember_best(self, validation_loss: float | None) -> None:
-        """The best weights are those of the lowest validation loss; without a validation split, the last ones."""
+    def _remember(self, validation_loss: float | None) -> None:
+        """Copy the weights. The best are those of the lowest validation loss; without validation rows, the last."""
+        self.candidate = weights_of(self.model)
         if validation_loss is None:
             self.best_epoch = self.epoch
-        elif validation_loss < self.best_loss:
+            return
+        if not math.isfinite(validation_loss):
+            raise self._failed(f"the validation loss is {validation_loss}", "the weights have grown too large")
+        self._accept_candidate()
+        if validation_loss < self.best_loss:
             self.best_epoch, self.best_loss = self.epoch, validation_loss
-            self.best_weights = weights_of(self.model)
+            self.best_weights = self.good_weights
             self.best_is_saved = False
+
+    def _accept_candidate(self) -> None:
+        """A finite loss has been computed with the weights of the last epoch's end: they are good."""
+        if self.candidate:
+            self.good_weights, self.good_epoch, self.candidate = self.candidate, self.epoch, {}
 
     def _save_now_and_then(self) -> None:
         if time.perf_counter() - self.saved_at >= SECONDS_BETWEEN_SAVES:
             self.save()
 
     def save(self) -> None:
-        """Write `last.safetensors`, and `best.safetensors` if it has changed."""
-        last = weights_of(self.model)
-        self._write(self.directory.last_checkpoint, last, self.epoch)
+        """Write `last.safetensors`, the last good weights, and `best.safetensors` if it has changed."""
+        if not self.good_weights:
+            return
+        self._write(self.directory.last_checkpoint, self.good_weights, self.good_epoch)
         if self.experiment.data.validation is None:
-            self._write(self.directory.best_checkpoint, last, self.epoch)
+            self._write(self.directory.best_checkpoint, self.good_weights, self.good_epoch)
         elif not self.best_is_saved and self.best_weights:
             self._write(self.directory.best_checkpoint, self.best_weights, self.best_epoch)
             self.best_is_saved = True
         self.saved_at = time.perf_counter()
 
-    def _write(self, path: Any, weights: dict[str, Any], epoch: int) -> None:
+    def _write(self, path: Any, weights: Weights, epoch: int) -> None:
         metadata = {
             "epoch": epoch,
             "seed": self.experiment.config.seed,
@@ -174,6 +192,9 @@ class Training:
         """Final and best scores of every split, and what tells this run apart. Leaves the best weights in the model."""
         config = self.experiment.config
         final = self.score_all()
+        if not math.isfinite(final["train"]["loss"]):
+            raise self._failed(f"the final train loss is {final['train']['loss']}", "the weights have grown too large")
+        self._accept_candidate()
         best = final
         if self.best_weights:
             load_weights(self.model, self.best_weights)
@@ -201,18 +222,18 @@ class Training:
     # --- when it goes wrong -----------------------------------------------------------------------------------------
 
     def _failed(self, what: str, where: str) -> RunFailed:
-        epoch = self.epoch + 1
-        in_epoch = self.steps - self.epoch * len(self.batches)
-        kept = (
-            f"the weights after epoch {self.epoch} are in {self.directory.last_checkpoint}"
-            if self.epoch
-            else "no epoch was completed"
-        )
+        epoch, in_epoch = divmod(self.steps - 1, len(self.batches))
         return RunFailed(
-            f"epoch {epoch}, step {in_epoch} of {len(self.batches)}: {what}: {where}.\n"
-            f"The training was stopped; {kept}.\n"
+            f"epoch {epoch + 1}, step {in_epoch + 1} of {len(self.batches)}: {what}: {where}.\n"
+            f"The training was stopped; {self.what_is_kept()}.\n"
             "A smaller optimizer.lr, train.clip_grad_norm or normalised inputs usually help."
         )
+
+    def what_is_kept(self) -> str:
+        """Where the last good weights are, as a part of a sentence."""
+        if not self.good_epoch:
+            return "no epoch was completed, so no weights were kept"
+        return f"the weights after epoch {self.good_epoch} are in {self.directory.last_checkpoint}"
 
     def _first_bad_layer(self, inputs: Any) -> str:
         """Send the batch through the model once more and name the first layer whose output is not finite."""
@@ -258,12 +279,12 @@ def gradient_norm(parameters: Iterable[Any]) -> float:
     return math.sqrt(total)
 
 
-def weights_of(model: nn.Module) -> dict[str, Any]:
+def weights_of(model: nn.Module) -> Weights:
     """A copy of every parameter and buffer, as raw arrays by name."""
     return {name: tensor.array.copy() for name, tensor in model.state_dict().items()}
 
 
-def load_weights(model: nn.Module, weights: dict[str, Any]) -> None:
+def load_weights(model: nn.Module, weights: Weights) -> None:
     """Put raw arrays by name into the model.
 
     Raises:

@@ -325,23 +325,25 @@ def _nothing_matches(runs_dir: Path, selector: str, runs: dict[str, list[Path]])
 # --- the files of a run -------------------------------------------------------------------------------------
 
 
-def metric_columns(metrics: Sequence[str]) -> list[str]:
-    """The columns of metrics.csv for these metrics, in order.
+def metric_columns(metrics: Sequence[str], validation: bool = True) -> list[str]:
+    """The columns of metrics.csv, in order; the metrics are only those of the validation rows, if there are any.
 
     >>> metric_columns(["mae"])[4:]
-    ['train_loss', 'validation_loss', 'train_mae', 'validation_mae']
+    ['train_loss', 'validation_loss', 'validation_mae']
+    >>> metric_columns(["mae"], validation=False)
+    ['epoch', 'seconds', 'learning_rate', 'gradient_norm', 'train_loss']
     """
-    columns = ["epoch", "seconds", "learning_rate", "gradient_norm", "train_loss", "validation_loss"]
-    for metric in metrics:
-        columns += [f"train_{metric}", f"validation_{metric}"]
+    columns = ["epoch", "seconds", "learning_rate", "gradient_norm", "train_loss"]
+    if validation:
+        columns += ["validation_loss", *(f"validation_{metric}" for metric in metrics)]
     return columns
 
 
 class MetricsLog:
     """Writes metrics.csv: a header, then a row an epoch, each handed to the system as soon as it is known.
 
-    Numbers are written with ``repr`` and read back to the same bits by `read_metrics`; ``None`` (no
-    validation split) is an empty cell. Refuses to write over a file that is there.
+    Numbers are written with ``repr`` and read back to the same bits by `read_metrics`; ``None`` is an empty
+    cell. Refuses to write over a file that is there.
 
     >>> with Run.throwaway("example") as run:
     ...     with MetricsLog(run.metrics, ["epoch", "train_loss"]) as log:

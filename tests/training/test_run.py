@@ -266,7 +266,7 @@ def test_metrics_read_back_to_the_bit(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     columns = metric_columns(["mae", "r2"])
     rng = np.random.default_rng(0)
-    rows = [dict(zip(columns, [epoch, *rng.standard_normal(9)], strict=True)) for epoch in range(1, 51)]
+    rows = [dict(zip(columns, [epoch, *rng.standard_normal(7)], strict=True)) for epoch in range(1, 51)]
     rows[3]["train_loss"] = np.float32(0.1)
     rows[4] |= {"train_loss": math.inf, "gradient_norm": -math.inf, "validation_loss": None}
     with MetricsLog(path, columns) as log:
@@ -276,10 +276,19 @@ def test_metrics_read_back_to_the_bit(tmp_path: Path) -> None:
     assert isinstance(read_metrics(path)[0]["epoch"], int)
     with open(path, encoding="utf-8", newline="") as file:
         assert file.readline() == (
-            "epoch,seconds,learning_rate,gradient_norm,train_loss,validation_loss,"
-            "train_mae,validation_mae,train_r2,validation_r2\n"
+            "epoch,seconds,learning_rate,gradient_norm,train_loss,validation_loss,validation_mae,validation_r2\n"
         )
         assert len(list(csv.reader(file))) == 50
+
+
+def test_without_validation_rows_there_are_no_columns_for_them() -> None:
+    assert metric_columns(["mae"], validation=False) == [
+        "epoch",
+        "seconds",
+        "learning_rate",
+        "gradient_norm",
+        "train_loss",
+    ]
 
 
 def test_each_row_is_there_as_soon_as_it_is_known(tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""Layers, losses and the `Module` that holds them, under PyTorch's names.
+
+>>> import mytorch
+>>> from mytorch import nn
+>>> nn.Sequential(nn.Linear(13, 32), nn.ReLU(), nn.Linear(32, 1))(mytorch.zeros(4, 13)).shape
+torch.Size([4, 1])
+"""
+
+from mytorch.nn import functional, init, utils
+from mytorch.nn.activation import (
+    CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softmax2d,
+    Softmin,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+    Threshold,
+)
+from mytorch.nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from mytorch.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
+from mytorch.nn.flatten import Flatten, Unflatten
+from mytorch.nn.linear import Bilinear, Identity, Linear
+from mytorch.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CosineEmbeddingLoss,
+    CrossEntropyLoss,
+    GaussianNLLLoss,
+    HingeEmbeddingLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MarginRankingLoss,
+    MSELoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    NLLLoss,
+    PoissonNLLLoss,
+    SmoothL1Loss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
+)
+from mytorch.nn.module import Module
+from mytorch.nn.parameter import Buffer, Parameter

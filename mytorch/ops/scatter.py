@@ -1,0 +1,309 @@
+"""Picking and placing along one dimension, and by masks: index_select, scatter, masked_fill and their kin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mytorch.autograd.array import DifferentiableArray
+from mytorch.autograd.primitive import Primitive, apply, convert, misfit, wrap, wrong_argument
+from mytorch.ops import indexing, shape
+from mytorch.ops.dims import normalize_dim
+from mytorch.ops.indexing import open_grid
+
+if TYPE_CHECKING:
+    from mytorch.tensor import Tensor
+
+
+def _along(axis: int, indices: Any) -> tuple[Any, ...]:
+    return (slice(None),) * axis + (indices,)
+
+
+def _index_add_forward(xp: Any, x: Any, index: Any, source: Any, axis: int) -> Any:
+    out = x.copy()
+    xp.add.at(out, _along(axis, index), source)
+    return out
+
+
+_index_select = Primitive(
+    "index_select",
+    lambda xp, x, index, axis: xp.take(x, index, axis),
+    [lambda xp, g, _out, x_shape, index, axis: xp.index_back(g, index, axis, x_shape), None],
+    numpy_name="take",
+)
+_index_back = Primitive(
+    "index_back",
+    lambda xp, x, index, axis, shape: _index_add_forward(xp, xp.zeros(shape, dtype=x.dtype), index, x, axis),
+    [lambda xp, g, _out, _x, index, axis, shape: xp.index_select(g, index, axis), None],
+    grad_name="IndexAddBackward0",
+)
+_index_add = Primitive(
+    "index_add",
+    _index_add_forward,
+    [
+        lambda xp, g, _out, _x, _index, _source, axis: g,
+        None,
+        lambda xp, g, _out, _x, index, _source, axis: xp.index_select(g, index, axis),
+    ],
+)
+
+
+def _scatter_forward(xp: Any, x: Any, index: Any, source: Any, axis: int) -> Any:
+    out = x.copy()
+    out[open_grid(xp, index, axis)] = source
+    return out
+
+
+def _scatter_add_forward(xp: Any, x: Any, index: Any, source: Any, axis: int) -> Any:
+    out = x.copy()
+    xp.add.at(out, open_grid(xp, index, axis), source)
+    return out
+
+
+_scatter = Primitive(
+    "scatter",
+    _scatter_forward,
+    [
+        lambda xp, g, _out, _x, index, _source, axis: xp.scatter_number(g, index, 0, axis),
+        None,
+        lambda xp, g, _out, _x, index, _source, axis: xp.gather(g, index, axis),
+    ],
+)
+_scatter_number = Primitive(
+    "scatter_number",
+    lambda xp, x, index, value, axis: _scatter_forward(xp, x, index, value, axis),
+    [lambda xp, g, _out, _x, index, _value, axis: xp.scatter_number(g, index, 0, axis), None, None],
+    grad_name="ScatterBackward1",
+)
+_scatter_add = Primitive(
+    "scatter_add",
+    _scatter_add_forward,
+    [
+        lambda xp, g, _out, _x, _index, _source, axis: g,
+        None,
+        lambda xp, g, _out, _x, index, _source, axis: xp.gather(g, index, axis),
+    ],
+)
+_masked_fill = Primitive(
+    "masked_fill",
+    lambda xp, x, mask, value: xp.where(mask, value, x),
+    [
+        lambda xp, g, _out, _x, mask, _value: xp.where(mask, 0, g),
+        None,
+        lambda xp, g, _out, _x, mask, _value: xp.where(mask, g, 0),
+    ],
+    grad_name="MaskedFillBackward1",
+)
+_masked_fill_number = Primitive(
+    "masked_fill_number",
+    lambda xp, x, mask, value: xp.where(mask, value, x),
+    [lambda xp, g, _out, _x, mask, value: xp.where(mask, 0, g), None],
+    grad_name="MaskedFillBackward0",
+)
+_masked_select = Primitive(
+    "masked_select",
+    lambda xp, x, mask: x[mask],
+    [lambda xp, g, _out, x_shape, mask: xp.masked_back(g, mask, x_shape), None],
+)
+
+
+def _masked_back_forward(xp: Any, x: Any, mask: Any, shape: tuple[int, ...]) -> Any:
+    out = xp.zeros(shape, dtype=x.dtype)
+    out[mask] = x
+    return out
+
+
+_masked_back = Primitive(
+    "masked_back",
+    _masked_back_forward,
+    [lambda xp, g, _out, _x, mask, shape: xp.masked_select(g, mask), None],
+    grad_name="MaskedScatterBackward0",
+)
+
+
+def _index_vector(name: str, index: Any, size: int) -> Any:
+    """A vector of indices that are all within the dimension."""
+    raw = index.array
+    if raw.dtype not in (np.int64, np.int32):
+        raise RuntimeError(f"{name}(): Expected dtype int32 or int64 for index but got {index.dtype}")
+    if raw.ndim > 1:
+        raise IndexError(f"{name}(): Index is supposed to be a vector")
+    if raw.size and not 0 <= raw.min() <= raw.max() < size:
+        bad = raw.reshape(-1)[(raw.reshape(-1) < 0) | (raw.reshape(-1) >= size)][0]
+        raise IndexError(f"{name}(): index {bad} out of range in self, whose dimension has size {size}")
+    return index if raw.ndim else index.reshape(1)
+
+
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The parts of `input` along `dim` that a vector of indices names, in its order; repeats are allowed.
+
+    Raises:
+        IndexError: an index is out of range or `index` is no vector.
+
+    >>> import mytorch
+    >>> index_select(mytorch.tensor([[1, 2], [3, 4]]), 1, mytorch.tensor([1, 1]))
+    tensor([[2, 2],
+            [4, 4]])
+    """
+    axis = normalize_dim(dim, input.array.ndim)
+    if not input.array.ndim:
+        return index_select(input.reshape(1), 0, index).reshape(())
+    return apply(_index_select, input, _index_vector("index_select", index, input.array.shape[axis]), axis=axis)  # type: ignore[no-any-return]
+
+
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+    """A copy of `input` with the parts of `alpha * source` along `dim` added at the places that `index` names.
+
+    >>> import mytorch
+    >>> index_add(mytorch.zeros(3), 0, mytorch.tensor([0, 2, 2]), mytorch.ones(3))
+    tensor([1., 0., 2.])
+    """
+    axis = normalize_dim(dim, input.array.ndim)
+    places = _index_vector("index_add", index, input.array.shape[axis])
+    wanted = (*input.array.shape[:axis], places.array.size, *input.array.shape[axis + 1 :])
+    if source.array.shape != wanted:
+        raise RuntimeError(f"index_add(): source of shape {list(source.array.shape)} must have the shape {list(wanted)}")
+    if source.array.dtype != input.array.dtype:
+        raise RuntimeError(f"index_add_(): self ({input.dtype}) and source ({source.dtype}) must have the same scalar type")
+    return apply(_index_add, input, places, source if alpha == 1 else source * alpha, axis=axis)  # type: ignore[no-any-return]
+
+
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """`gather` with broadcasting of the other dimensions; without `dim`, from the flattened tensor.
+
+    >>> import mytorch
+    >>> x = mytorch.tensor([[3, 1], [2, 4]])
+    >>> take_along_dim(x, x.argmax(1, keepdim=True), 1)
+    tensor([[3],
+            [4]])
+    """
+    if dim is None:
+        return indexing.gather(input.reshape(-1), 0, indices.reshape(-1))
+    if input.array.ndim != indices.array.ndim:
+        raise RuntimeError(
+            f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+            f"{input.array.ndim} dimensions for input, and {indices.array.ndim} dimensions for indices"
+        )
+    axis = normalize_dim(dim, input.array.ndim)
+    a, b = list(input.array.shape), list(indices.array.shape)
+    a[axis] = b[axis] = 1
+    try:
+        common = list(np.broadcast_shapes(tuple(a), tuple(b)))
+    except ValueError as error:
+        raise misfit("take_along_dim", error, np.empty(a), np.empty(b)) from None
+    sizes_a, sizes_b = common.copy(), common.copy()
+    sizes_a[axis], sizes_b[axis] = input.array.shape[axis], indices.array.shape[axis]
+    return indexing.gather(shape.expand(input, sizes_a), axis, shape.expand(indices, sizes_b))
+
+
+def _check_places(name: str, x: Any, axis: int, index: Any, source: Any) -> None:
+    raw = index.array
+    if raw.dtype != np.int64:
+        raise RuntimeError(f"{name}(): Expected dtype int64 for index")
+    if raw.ndim != x.array.ndim:
+        raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
+    for d, n in enumerate(raw.shape):
+        if (d != axis and n > x.array.shape[d]) or (source is not None and n > source.array.shape[d]):
+            raise RuntimeError(
+                f"Expected index {list(raw.shape)} to be no larger than self {list(x.array.shape)} apart from dimension "
+                f"{axis}" + (f" and to be no larger than src {list(source.array.shape)}" if source is not None else "")
+            )
+    size = x.array.shape[axis]
+    if raw.size and not 0 <= raw.min() <= raw.max() < size:
+        bad = raw[(raw < 0) | (raw >= size)].flat[0]
+        raise RuntimeError(f"index {bad} is out of bounds for dimension {axis} with size {size}")
+
+
+def _source_like(name: str, x: Any, index: Any, source: Any) -> Any:
+    if source.array.dtype != x.array.dtype:
+        raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
+    return indexing.getitem(source, tuple(slice(0, n) for n in index.array.shape))
+
+
+def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None) -> Tensor:
+    """A copy of `input` with out[index[i][j]][j] = src[i][j] (for dim 0); `src` is a tensor or a number.
+
+    Raises:
+        RuntimeError: an index is out of range, or the shapes do not fit.
+
+    >>> import mytorch
+    >>> scatter(mytorch.zeros(2, 3), 1, mytorch.tensor([[0], [2]]), 5.0)
+    tensor([[5., 0., 0.],
+            [0., 0., 5.]])
+    """
+    axis = normalize_dim(dim, input.array.ndim)
+    source = src if value is None else value
+    if isinstance(source, DifferentiableArray):
+        _check_places("scatter", input, axis, index, source)
+        return apply(_scatter, input, index, _source_like("scatter", input, index, source), axis=axis)  # type: ignore[no-any-return]
+    if not isinstance(source, (bool, int, float)):
+        raise TypeError(f"scatter(): argument 'src' must be Tensor or a number, not {type(source).__name__}")
+    _check_places("scatter", input, axis, index, None)
+    return apply(_scatter_number, input, index, source, axis=axis)  # type: ignore[no-any-return]
+
+
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """A copy of `input` with out[index[i][j]][j] += src[i][j] (for dim 0); repeated indices add up.
+
+    Raises:
+        RuntimeError: an index is out of range, or the shapes do not fit.
+
+    >>> import mytorch
+    >>> scatter_add(mytorch.zeros(3), 0, mytorch.tensor([0, 2, 2]), mytorch.ones(3))
+    tensor([1., 0., 2.])
+    """
+    axis = normalize_dim(dim, input.array.ndim)
+    _check_places("scatter_add", input, axis, index, src)
+    return apply(_scatter_add, input, index, _source_like("scatter_add", input, index, src), axis=axis)  # type: ignore[no-any-return]
+
+
+def _mask(name: str, mask: Any) -> Any:
+    if not isinstance(mask, DifferentiableArray):
+        raise wrong_argument(name, mask)
+    if mask.array.dtype.kind != "b":
+        raise RuntimeError(f"{name} only supports boolean masks, but got mask with dtype {mask.array.dtype}")
+    return mask
+
+
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """A copy of `input` with `value` (a number or a 0-d tensor) where the mask, which broadcasts, is True.
+
+    Raises:
+        RuntimeError: the mask is not boolean, or the value has dimensions.
+
+    >>> import mytorch
+    >>> masked_fill(mytorch.tensor([1.0, 2.0]), mytorch.tensor([True, False]), -1)
+    tensor([-1.,  2.])
+    """
+    _mask("masked_fill", mask)
+    try:
+        if not isinstance(value, DifferentiableArray):
+            number = np.asarray(value).astype(input.array.dtype)[()]
+            if input.array.dtype.kind in "biu" and number != value:
+                raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
+            return apply(_masked_fill_number, input, mask, value=number)  # type: ignore[no-any-return]
+        if value.array.ndim:
+            raise RuntimeError(
+                "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+                f"{value.array.ndim} dimension(s)."
+            )
+        return apply(_masked_fill, input, mask, convert(value, input.array.dtype))  # type: ignore[no-any-return]
+    except ValueError as error:
+        raise misfit("masked_fill", error, input.array, mask.array) from None
+
+
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements where the mask is True, as a vector; the two broadcast against each other.
+
+    >>> import mytorch
+    >>> masked_select(mytorch.tensor([1.0, 2.0]), mytorch.tensor([False, True]))
+    tensor([2.])
+    """
+    _mask("masked_select", mask)
+    try:
+        common = np.broadcast_shapes(input.array.shape, mask.array.shape)
+    except ValueError as error:
+        raise misfit("masked_select", error, input.array, mask.array) from None
+    x = input if input.array.shape == common else shape.expand(input, common)
+    return apply(_masked_select, x, wrap(np.broadcast_to(mask.array, common)))  # type: ignore[no-any-return]

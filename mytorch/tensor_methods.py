@@ -1,0 +1,356 @@
+"""The operators and methods of `Tensor` that compute, handed on from `mytorch.ops`.
+
+Those functions take a tensor first, so each becomes a method by being named in the class: an editor finds its
+documentation, and a type checker its signature, where it was written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mytorch.autograd.array import DifferentiableArray
+from mytorch.autograd.primitive import operand
+from mytorch.ops import (
+    arithmetic,
+    clamping,
+    compound,
+    cumulative,
+    elementwise,
+    indexing,
+    inplace,
+    linalg,
+    pieces,
+    reduction,
+    sorting,
+    triangle,
+)
+from mytorch.ops import scatter as scattering
+from mytorch.ops import shape as shapes
+from mytorch.ops.inplace import in_place
+
+if TYPE_CHECKING:
+    from mytorch.tensor import Tensor
+
+
+class TensorMethods(DifferentiableArray):
+    """What a tensor can compute. Users meet it as `mytorch.Tensor`."""
+
+    __slots__ = ()
+
+    # --- operators ------------------------------------------------------------------------------------------------
+
+    __neg__ = elementwise.neg
+    __pos__ = elementwise.positive
+    __abs__ = elementwise.abs
+    __invert__ = elementwise.bitwise_not
+    __add__ = __radd__ = arithmetic.add
+    __sub__ = arithmetic.sub
+    __rsub__ = arithmetic.rsub
+    __mul__ = __rmul__ = arithmetic.mul
+    __truediv__ = arithmetic.div
+    __floordiv__ = arithmetic.floor_divide
+    __mod__ = arithmetic.remainder
+    __pow__ = arithmetic.pow
+    __matmul__ = linalg.matmul
+    __lt__ = arithmetic.lt
+    __le__ = arithmetic.le
+    __gt__ = arithmetic.gt
+    __ge__ = arithmetic.ge
+    __and__ = __rand__ = arithmetic.bitwise_and
+    __or__ = __ror__ = arithmetic.bitwise_or
+    __xor__ = __rxor__ = arithmetic.bitwise_xor
+    __getitem__ = indexing.getitem
+    __setitem__ = indexing.setitem
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: Any) -> Any:
+        try:
+            return arithmetic.eq(self, other)
+        except TypeError:  # not comparable, e.g. with None: Python then asks the other operand, and says False
+            return NotImplemented
+
+    def __ne__(self, other: Any) -> Any:
+        try:
+            return arithmetic.ne(self, other)
+        except TypeError:
+            return NotImplemented
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return elementwise.reciprocal(self) * other
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return arithmetic.pow(operand("pow", other), self)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return arithmetic.floor_divide(operand("floor_divide", other), self)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return arithmetic.remainder(operand("remainder", other), self)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return linalg.matmul(operand("matmul", other), self)
+
+    # --- methods --------------------------------------------------------------------------------------------------
+
+    abs = absolute = elementwise.abs
+    exp = elementwise.exp
+    expm1 = elementwise.expm1
+    exp2 = elementwise.exp2
+    log = elementwise.log
+    log1p = elementwise.log1p
+    log2 = elementwise.log2
+    log10 = elementwise.log10
+    sqrt = elementwise.sqrt
+    rsqrt = elementwise.rsqrt
+    reciprocal = elementwise.reciprocal
+    square = elementwise.square
+    sin = elementwise.sin
+    cos = elementwise.cos
+    tan = elementwise.tan
+    asin = arcsin = elementwise.asin
+    acos = arccos = elementwise.acos
+    atan = arctan = elementwise.atan
+    sinh = elementwise.sinh
+    cosh = elementwise.cosh
+    tanh = elementwise.tanh
+    asinh = arcsinh = elementwise.asinh
+    acosh = arccosh = elementwise.acosh
+    atanh = arctanh = elementwise.atanh
+    erf = elementwise.erf
+    sigmoid = elementwise.sigmoid
+    relu = elementwise.relu
+    neg = negative = elementwise.neg
+    positive = elementwise.positive
+    sign = elementwise.sign
+    floor = elementwise.floor
+    ceil = elementwise.ceil
+    trunc = fix = elementwise.trunc
+    round = elementwise.round
+    isnan = elementwise.isnan
+    isinf = elementwise.isinf
+    isfinite = elementwise.isfinite
+    logical_not = elementwise.logical_not
+    bitwise_not = elementwise.bitwise_not
+
+    add = arithmetic.add
+    sub = subtract = arithmetic.sub
+    mul = multiply = arithmetic.mul
+    div = divide = true_divide = arithmetic.div
+    pow = arithmetic.pow
+    floor_divide = arithmetic.floor_divide
+    remainder = arithmetic.remainder
+    fmod = arithmetic.fmod
+    maximum = arithmetic.maximum
+    minimum = arithmetic.minimum
+    atan2 = arctan2 = arithmetic.atan2
+    eq = arithmetic.eq
+    ne = not_equal = arithmetic.ne
+    lt = less = arithmetic.lt
+    le = less_equal = arithmetic.le
+    gt = greater = arithmetic.gt
+    ge = greater_equal = arithmetic.ge
+    logical_and = arithmetic.logical_and
+    logical_or = arithmetic.logical_or
+    logical_xor = arithmetic.logical_xor
+    bitwise_and = arithmetic.bitwise_and
+    bitwise_or = arithmetic.bitwise_or
+    bitwise_xor = arithmetic.bitwise_xor
+
+    clamp = clip = clamping.clamp
+    clamp_min = clamping.clamp_min
+    clamp_max = clamping.clamp_max
+
+    addcmul = compound.addcmul
+    addcdiv = compound.addcdiv
+    addmm = compound.addmm
+    lerp = compound.lerp
+    isclose = compound.isclose
+    allclose = compound.allclose
+    equal = compound.equal
+
+    sum = reduction.sum
+    mean = reduction.mean
+    var = reduction.var
+    std = reduction.std
+    prod = reduction.prod
+    amax = reduction.amax
+    amin = reduction.amin
+    max = reduction.max
+    min = reduction.min
+    argmax = reduction.argmax
+    argmin = reduction.argmin
+    any = reduction.any
+    all = reduction.all
+    logsumexp = reduction.logsumexp
+    norm = reduction.norm
+
+    cumsum = cumulative.cumsum
+    cumprod = cumulative.cumprod
+
+    sort = sorting.sort
+    argsort = sorting.argsort
+    topk = sorting.topk
+    median = sorting.median
+    unique = sorting.unique
+    bincount = sorting.bincount
+
+    reshape = shapes.reshape
+    view = shapes.view
+    flatten = shapes.flatten
+    unflatten = shapes.unflatten
+    permute = shapes.permute
+    transpose = swapaxes = swapdims = shapes.transpose
+    t = shapes.t
+    unsqueeze = shapes.unsqueeze
+    squeeze = shapes.squeeze
+    expand = shapes.expand
+    broadcast_to = shapes.broadcast_to
+    flip = shapes.flip
+    clone = shapes.clone
+    contiguous = shapes.contiguous
+
+    narrow = pieces.narrow
+    select = pieces.select
+    unbind = pieces.unbind
+    split = pieces.split
+    chunk = pieces.chunk
+    repeat = pieces.repeat
+    tile = pieces.tile
+    repeat_interleave = pieces.repeat_interleave
+    roll = pieces.roll
+    movedim = moveaxis = pieces.movedim
+
+    tril = triangle.tril
+    triu = triangle.triu
+    diag = triangle.diag
+    diagonal = triangle.diagonal
+    diag_embed = triangle.diag_embed
+    trace = triangle.trace
+
+    gather = indexing.gather
+    nonzero = indexing.nonzero
+
+    scatter = scattering.scatter
+    scatter_add = scattering.scatter_add
+    index_select = scattering.index_select
+    index_add = scattering.index_add
+    take_along_dim = scattering.take_along_dim
+    masked_fill = scattering.masked_fill
+    masked_select = scattering.masked_select
+
+    matmul = linalg.matmul
+    mm = linalg.mm
+    bmm = linalg.bmm
+    mv = linalg.mv
+    dot = linalg.dot
+    outer = linalg.outer
+
+    # --- in place -------------------------------------------------------------------------------------------------
+
+    abs_ = in_place(elementwise.abs)
+    exp_ = in_place(elementwise.exp)
+    expm1_ = in_place(elementwise.expm1)
+    exp2_ = in_place(elementwise.exp2)
+    log_ = in_place(elementwise.log)
+    log1p_ = in_place(elementwise.log1p)
+    log2_ = in_place(elementwise.log2)
+    log10_ = in_place(elementwise.log10)
+    sqrt_ = in_place(elementwise.sqrt)
+    rsqrt_ = in_place(elementwise.rsqrt)
+    reciprocal_ = in_place(elementwise.reciprocal)
+    square_ = in_place(elementwise.square)
+    sin_ = in_place(elementwise.sin)
+    cos_ = in_place(elementwise.cos)
+    tan_ = in_place(elementwise.tan)
+    asin_ = in_place(elementwise.asin)
+    acos_ = in_place(elementwise.acos)
+    atan_ = in_place(elementwise.atan)
+    sinh_ = in_place(elementwise.sinh)
+    cosh_ = in_place(elementwise.cosh)
+    tanh_ = in_place(elementwise.tanh)
+    asinh_ = in_place(elementwise.asinh)
+    acosh_ = in_place(elementwise.acosh)
+    atanh_ = in_place(elementwise.atanh)
+    erf_ = in_place(elementwise.erf)
+    sigmoid_ = in_place(elementwise.sigmoid)
+    relu_ = in_place(elementwise.relu)
+    neg_ = negative_ = in_place(elementwise.neg)
+    sign_ = in_place(elementwise.sign)
+    floor_ = in_place(elementwise.floor)
+    ceil_ = in_place(elementwise.ceil)
+    trunc_ = in_place(elementwise.trunc)
+    round_ = in_place(elementwise.round)
+    logical_not_ = in_place(elementwise.logical_not)
+    bitwise_not_ = in_place(elementwise.bitwise_not)
+
+    add_ = __iadd__ = inplace.add_
+    sub_ = subtract_ = __isub__ = in_place(arithmetic.sub)
+    mul_ = multiply_ = __imul__ = inplace.mul_
+    div_ = divide_ = __itruediv__ = in_place(arithmetic.div)
+    pow_ = __ipow__ = in_place(arithmetic.pow)
+    floor_divide_ = __ifloordiv__ = in_place(arithmetic.floor_divide)
+    remainder_ = __imod__ = in_place(arithmetic.remainder)
+    fmod_ = in_place(arithmetic.fmod)
+    atan2_ = in_place(arithmetic.atan2)
+    eq_ = in_place(arithmetic.eq)
+    ne_ = in_place(arithmetic.ne)
+    lt_ = in_place(arithmetic.lt)
+    le_ = in_place(arithmetic.le)
+    gt_ = in_place(arithmetic.gt)
+    ge_ = in_place(arithmetic.ge)
+    logical_and_ = in_place(arithmetic.logical_and)
+    logical_or_ = in_place(arithmetic.logical_or)
+    logical_xor_ = in_place(arithmetic.logical_xor)
+    bitwise_and_ = __iand__ = in_place(arithmetic.bitwise_and)
+    bitwise_or_ = __ior__ = in_place(arithmetic.bitwise_or)
+    bitwise_xor_ = __ixor__ = in_place(arithmetic.bitwise_xor)
+
+    clamp_ = clip_ = in_place(clamping.clamp)
+    clamp_min_ = in_place(clamping.clamp_min)
+    clamp_max_ = in_place(clamping.clamp_max)
+
+    addcmul_ = in_place(compound.addcmul)
+    addcdiv_ = in_place(compound.addcdiv)
+    addmm_ = in_place(compound.addmm)
+    lerp_ = in_place(compound.lerp)
+
+    cumsum_ = in_place(cumulative.cumsum)
+    cumprod_ = in_place(cumulative.cumprod)
+
+    tril_ = in_place(triangle.tril)
+    triu_ = in_place(triangle.triu)
+
+    scatter_ = in_place(scattering.scatter)
+    scatter_add_ = in_place(scattering.scatter_add)
+    index_add_ = in_place(scattering.index_add)
+    masked_fill_ = in_place(scattering.masked_fill)
+
+    copy_ = inplace.copy_
+    zero_ = inplace.zero_
+    fill_ = inplace.fill_
+    uniform_ = inplace.uniform_
+    normal_ = inplace.normal_
+    bernoulli_ = inplace.bernoulli_
+    exponential_ = inplace.exponential_
+
+    # --- with another order or number of arguments ------------------------------------------------------------------
+
+    def where(self, condition: Tensor, other: Any) -> Tensor:
+        """This tensor where condition is true, else other."""
+        return arithmetic.where(condition, self, other)  # type: ignore[no-any-return]
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """`view` with the shape of another tensor."""
+        return shapes.view(self, other.array.shape)
+
+    def reshape_as(self, other: Tensor) -> Tensor:
+        """`reshape` to the shape of another tensor."""
+        return shapes.reshape(self, other.array.shape)
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """`expand` to the shape of another tensor."""
+        return shapes.expand(self, other.array.shape)
+
+    def ravel(self) -> Tensor:
+        """All elements in one dimension."""
+        return shapes.reshape(self, -1)
