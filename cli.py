@@ -41,15 +41,18 @@ def _options(
 
 
 @app.command(
-    epilog="Examples: mytorch train configs/boston.yaml | mytorch train configs/boston.yaml optimizer.lr=1e-3 "
-    "model.0.out_features=128 seed=3 | mytorch train configs/boston.yaml --smoke"
+    epilog="""\b
+Examples:
+  mytorch train configs/boston.yaml
+  mytorch train configs/boston.yaml optimizer.lr=1e-3 model.0.out_features=128 seed=3
+  mytorch train configs/boston.yaml --smoke"""
 )
 def train(
-    config: Annotated[Path, typer.Argument(help="The YAML file that describes the training.")],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file that describes the training.")],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE]...", help="Changes to the config, such as optimizer.lr=1e-3.", show_default=False
+            metavar="KEY=VALUE", help="Changes to the config, such as optimizer.lr=1e-3.", show_default=False
         ),
     ] = None,
     smoke: Annotated[
@@ -63,7 +66,7 @@ def train(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Train a model and write metrics, checkpoints and plots into a new run directory."""
+    """Train a config into a new run directory."""
     from mytorch.training import commands
 
     commands.train(config, overrides or [], runs_dir=runs_dir, name=name, smoke=smoke, quiet=quiet, json=json)
@@ -71,12 +74,17 @@ def train(
 
 @app.command(
     "eval",
-    epilog="Examples: mytorch eval | mytorch eval boston --split validation | mytorch eval runs/boston/20260131 --json",
+    epilog="""\b
+Examples:
+  mytorch eval
+  mytorch eval boston --split validation
+  mytorch eval runs/boston/20260131-142501 --checkpoint last --json""",
 )
 def evaluate(
     run: Annotated[
         str | None,
         typer.Argument(
+            metavar="RUN",
             help="A run directory, or the beginning of a run's name; the latest run if left out.", show_default=False
         ),
     ] = None,
@@ -85,15 +93,19 @@ def evaluate(
     runs_dir: RunsDir = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Score a run's checkpoint on one part of its data, and write eval.json beside it."""
+    """Score a run's checkpoint and write eval.json."""
     from mytorch.training import commands
 
     commands.evaluate(run, runs_dir=runs_dir, which=checkpoint, split=split, json=json)
 
 
-@app.command(epilog="Example: mytorch init my-models && cd my-models && mytorch train configs/boston.yaml")
-def init(directory: Annotated[Path, typer.Argument(help="Where to write; made if it is not there.")]) -> None:
-    """Write the starter configs and their data into a directory."""
+@app.command(
+    epilog="""\b
+Example:
+  mytorch init my-models && cd my-models && mytorch train configs/boston.yaml"""
+)
+def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is not there.")]) -> None:
+    """Write the starter configs and their data."""
     from mytorch.training import commands
 
     commands.init(directory)

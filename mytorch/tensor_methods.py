@@ -42,7 +42,6 @@ class TensorMethods(DifferentiableArray):
     __neg__ = elementwise.neg
     __pos__ = elementwise.positive
     __abs__ = elementwise.abs
-    __invert__ = elementwise.bitwise_not
     __add__ = __radd__ = arithmetic.add
     __sub__ = arithmetic.sub
     __rsub__ = arithmetic.rsub
@@ -74,6 +73,11 @@ class TensorMethods(DifferentiableArray):
             return arithmetic.ne(self, other)
         except TypeError:
             return NotImplemented
+
+    def __invert__(self) -> Tensor:
+        if self.array.dtype.kind not in "biu":
+            raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+        return elementwise.bitwise_not(self)
 
     def __rtruediv__(self, other: Any) -> Tensor:
         return elementwise.reciprocal(self) * other

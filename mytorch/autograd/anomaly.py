@@ -6,6 +6,7 @@ the grad modes it is a switch of the thread.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 import warnings
@@ -19,8 +20,8 @@ from mytorch.autograd.primitive import as_raw, namespace_of
 
 __all__ = ["detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_detect_anomaly"]
 
-_PACKAGE = str(Path(__file__).parents[1])
-_ENGINE = str(Path(__file__).parent)
+_PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
+_ENGINE = f"{Path(__file__).parent}{os.sep}"
 
 Stack = tuple[tuple[str, int, str], ...]  # file, line and function of each call, the outermost first
 
@@ -36,8 +37,9 @@ class _Watch:
     def observe(self, node: Any) -> None:
         """Note where an operation is called, and within which derivative if it belongs to one."""
         node.forward_stack = _calls()
-        if self.node is not None:
-            node.metadata()["parent"] = self.node
+        if self.node is not None:  # names and lines only: a reference to the node could close a circle
+            inducing = self.node
+            node.metadata()["induced_by"] = (inducing.name(), inducing.forward_stack, _descent(inducing))
         if self.next_observer is not None:
             self.next_observer(node)
 
@@ -50,36 +52,47 @@ class _Watch:
             for index, g in enumerate(gradients):
                 raw = as_raw(getattr(g, "array", g))
                 if raw is not None and raw.dtype.kind in "fc" and bool(namespace_of(raw).isnan(raw).any()):
-                    raise RuntimeError(f"Function '{node.name()}' returned nan values in its {index}th output.{_line(node)}")
+                    raise RuntimeError(
+                        f"Function '{node.name()}' returned nan values in its {index}th output.{_line(node)}"
+                    )
         self.node = None
 
     def failed(self, error: BaseException) -> None:
         """Add to an error of the backward pass which forward call it belongs to."""
-        node, self.node = self.node, None
+        node: Any = self.node
+        self.node = None
         if node is None:
             return
         story = f"Error detected in {node.name()}. "
         if node.forward_stack is None:
-            story += "No forward pass information available. Enable detect anomaly during forward pass for more information."
+            story += "No forward pass information available. Enable detect anomaly during forward pass for more "
+            story += "information."
         else:
             story += f"Traceback of forward call that caused the error:\n{_format(node.forward_stack)}"
-        while (node := node.metadata().get("parent")) is not None and node.forward_stack is not None:
+        descent = _descent(node)
+        while descent is not None:
+            name, calls, descent = descent
             story += (
-                f"\nPrevious calculation was induced by {node.name()}. Traceback of forward call that induced the "
-                f"previous calculation:\n{_format(node.forward_stack)}"
+                f"\nPrevious calculation was induced by {name}. Traceback of forward call that induced the previous "
+                f"calculation:\n{_format(calls or ())}"
             )
         error.add_note(story)
 
 
+def _descent(node: Node) -> Any:
+    """Within which derivative an operation was called: its name, where that was called, and its own descent; or None."""
+    return node.metadata().get("induced_by")
+
+
 def _calls() -> Stack:
     """The calls that led to the current operation, without the engine's own at the end."""
-    frame = sys._getframe(2)
-    found = []
+    frame: Any = sys._getframe(2)
+    found: list[tuple[str, int, str]] = []
     while frame is not None:
         code = frame.f_code
         if found or not code.co_filename.startswith(_ENGINE):
             found.append((code.co_filename, frame.f_lineno, code.co_name))
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return tuple(reversed(found))
 
 

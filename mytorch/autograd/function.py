@@ -401,9 +401,9 @@ def _tie(
         for tensor in ctx._to_save:
             if _among(tensor, inputs) and _among(tensor, returned) and not _among(tensor, ctx._dirty):
                 raise RuntimeError(
-                    "An input that has been returned as-is as output is being saved for backward. This is not supported "
-                    "if you override setup_context. You should return and save a view of the input instead, e.g. with "
-                    "x.view_as(x) or setup ctx inside the forward function itself."
+                    "An input that has been returned as-is as output is being saved for backward. This is not "
+                    "supported if you override setup_context. You should return and save a view of the input instead, "
+                    "e.g. with x.view_as(x) or setup ctx inside the forward function itself."
                 )
     ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
 
@@ -413,7 +413,8 @@ def _check_writable(x: Any) -> None:
         raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
     if x.base is not None:
         raise NotImplementedError(
-            "a Function that changes a view in place is not supported where gradients are needed: clone() the view first"
+            "a Function that changes a view in place is not supported where gradients are needed: clone() the view "
+            "first"
         )
 
 

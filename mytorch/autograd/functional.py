@@ -26,9 +26,10 @@ _STRATEGY = 'Expected strategy to be either "forward-mode" or "reverse-mode".'
 # What strict mode says of a derivative that is zero because nothing depends on input {i}.
 _UNUSED = {
     "vjp": "The output of the user-provided function is independent of input {i}. This is not allowed in strict mode.",
-    "jvp": "The gradient with respect to the input is independent of entry {i} in the grad_outputs when using the double "
-    "backward trick to compute forward mode gradients. This is not allowed in strict mode.",
-    "vhp": "The jacobian of the user-provided function is independent of input {i}. This is not allowed in strict mode.",
+    "jvp": "The gradient with respect to the input is independent of entry {i} in the grad_outputs when using the "
+    "double backward trick to compute forward mode gradients. This is not allowed in strict mode.",
+    "vhp": "The jacobian of the user-provided function is independent of input {i}. "
+    "This is not allowed in strict mode.",
     "hvp": "The hessian of the user-provided function is independent of entry {i} in the grad_jacobian. This is not "
     "allowed in strict mode as it prevents from using the double backward trick to replace forward mode AD.",
 }
@@ -37,12 +38,12 @@ _UNUSED = {
 _CONSTANT = {
     "outputs": "Output {i} of the user-provided function does not require gradients. The outputs must be computed in a "
     "differentiable manner from the input when running in strict mode.",
-    "gradient": "The gradient with respect to input {i} is independent of the inputs of the user-provided function. This "
-    "is not allowed in strict mode.",
-    "jacobian": "While computing the hessian, found that the jacobian of the user-provided function with respect to input "
-    "{i} is independent of the input. This is not allowed in strict mode. You should ensure that your function is twice "
-    "differentiable and that the jacobian depends on the inputs (this would be violated by a linear function for "
-    "example).",
+    "gradient": "The gradient with respect to input {i} is independent of the inputs of the user-provided function. "
+    "This is not allowed in strict mode.",
+    "jacobian": "While computing the hessian, found that the jacobian of the user-provided function with respect to "
+    "input {i} is independent of the input. This is not allowed in strict mode. You should ensure that your function "
+    "is twice differentiable and that the jacobian depends on the inputs (this would be violated by a linear function "
+    "for example).",
 }
 
 
@@ -54,8 +55,8 @@ def _as_tuple(value: Any, what: str, function: str) -> tuple[bool, tuple[Any, ..
         if not isinstance(element, DifferentiableArray):
             which = f"value at index {i}" if is_tuple else f"given {what}"
             raise TypeError(
-                f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but the {which} has type "
-                f"{type(element)}."
+                f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but the {which} has "
+                f"type {type(element)}."
             )
     return is_tuple, values
 
@@ -131,7 +132,9 @@ def _zeros_like(tensor: Any, requires_grad: bool = False) -> Any:
     return zeros
 
 
-def _with_zeros(gradients: Sequence[Any], like: Sequence[Any], strict: bool, create_graph: bool, name: str) -> list[Any]:
+def _with_zeros(
+    gradients: Sequence[Any], like: Sequence[Any], strict: bool, create_graph: bool, name: str
+) -> list[Any]:
     """Zeros in place of missing gradients; in strict mode an error."""
     if strict:
         for i, g in enumerate(gradients):
@@ -263,11 +266,12 @@ def _check_strategy(strategy: str, create_graph: bool, strict: bool, vectorize: 
             'performant. Otherwise, prefer to use "reverse-mode".'
         )
     if strategy == "forward-mode":
-        for name, value, error in (("create_graph", create_graph, NotImplementedError), ("strict", strict, RuntimeError)):
+        refused = (("create_graph", create_graph, NotImplementedError), ("strict", strict, RuntimeError))
+        for name, value, error in refused:
             if value:
                 raise error(
-                    f'torch.autograd.functional.jacobian: `{name}=True` and `strategy="forward-mode"` are not supported '
-                    f'together (yet). Please either set `{name}=False` or `strategy="reverse-mode"`.'
+                    f'torch.autograd.functional.jacobian: `{name}=True` and `strategy="forward-mode"` are not '
+                    f'supported together (yet). Please either set `{name}=False` or `strategy="reverse-mode"`.'
                 )
         if not vectorize:
             raise NotImplementedError(
@@ -285,8 +289,8 @@ def _rows(number: int, output: Any, inputs: Sequence[Any], create_graph: bool, s
         for i, (column, g, x) in enumerate(zip(columns, gradients, inputs, strict=True)):
             if g is None and strict:
                 raise RuntimeError(
-                    f"Output {number} of the user-provided function is independent of input {i}. This is not allowed in "
-                    "strict mode."
+                    f"Output {number} of the user-provided function is independent of input {i}. This is not allowed "
+                    "in strict mode."
                 )
             if g is not None and strict and create_graph and not g.requires_grad:
                 raise RuntimeError(

@@ -261,7 +261,7 @@ def apply2(primitive: Primitive, x: Any, y: Any) -> Any:
             a, b = x.array, y.array
         except AttributeError:
             return _apply2_mixed(primitive, x, y)
-        if a.dtype is not b.dtype:
+        if a.dtype is not b.dtype or (primitive.to_float and a.dtype.kind in "biu"):
             return _apply2_mixed(primitive, x, y)
         need_x, need_y = x.requires_grad, y.requires_grad
     try:
@@ -436,7 +436,8 @@ def _record(
         tensors.append(x if kept and is_tensor else None)
         versions.append(x.version[0] if kept and is_tensor and x.version is not None else 0)
     node.edges, node.arrays, node.shapes = tuple(edges), tuple(arrays), tuple(sizes)
-    node.tensors = tuple(tensors) if keeps_some else ()  # a node that keeps nothing has nothing to free
+    # A node that keeps nothing has nothing to free, and can be walked again.
+    node.tensors = tuple(tensors) if keeps_some or aux is not None else ()
     if any(versions):
         node.versions = tuple(versions)
     node.out = None

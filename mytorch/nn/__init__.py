@@ -6,6 +6,8 @@
 torch.Size([4, 1])
 """
 
+# ruff: noqa: F401 - what is imported here is for users
+
 from mytorch.nn import functional, init, utils
 from mytorch.nn.activation import (
     CELU,

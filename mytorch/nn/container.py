@@ -17,8 +17,6 @@ __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequen
 class _ModuleSequence(Module):
     """What `Sequential` and `ModuleList` share: children named "0", "1", ... (or by the user) in order."""
 
-    _modules: dict[str, Module]  # type: ignore[assignment]
-
     def _name_at(self, index: Any) -> str:
         """The name of the child at a position.
 
@@ -28,26 +26,27 @@ class _ModuleSequence(Module):
         position, size = as_index(index), len(self)
         if not -size <= position < size:
             raise IndexError(f"index {position} is out of range")
-        return list(self._modules)[position]
+        return list(self._module_names)[position]
 
     def _set_all(self, modules: Iterable[Module]) -> None:
         """Replace all children; they are numbered anew."""
         modules = list(modules)
-        self._modules.clear()
+        for name in list(self._module_names):
+            delattr(self, name)
         for position, module in enumerate(modules):
             self.register_module(str(position), module)
 
     def __len__(self) -> int:
-        return len(self._modules)
+        return len(self._module_names)
 
     def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())
+        return iter([self.__dict__[name] for name in self._module_names])
 
     def __setitem__(self, index: int, module: Module) -> None:
         setattr(self, self._name_at(index), module)
 
     def __delitem__(self, index: int | slice) -> None:
-        names = list(self._modules)[index] if isinstance(index, slice) else [self._name_at(index)]
+        names = list(self._module_names)[index] if isinstance(index, slice) else [self._name_at(index)]
         for name in names:
             delattr(self, name)
         self._set_all(self)
@@ -112,8 +111,9 @@ class Sequential(_ModuleSequence):
             self._set_all(args)
 
     def forward(self, input: Any) -> Any:
-        for module in self._modules.values():
-            input = module(input)
+        attributes = self.__dict__
+        for name in self._module_names:
+            input = attributes[name](input)
         return input
 
     @overload
@@ -206,8 +206,6 @@ class ModuleDict(Module):
     ReLU()
     """
 
-    _modules: dict[str, Module]  # type: ignore[assignment]
-
     def __init__(self, modules: Any = None) -> None:
         if modules is not None:
             self.update(modules)
@@ -222,13 +220,13 @@ class ModuleDict(Module):
         del self._modules[key]
 
     def __len__(self) -> int:
-        return len(self._modules)
+        return len(self._module_names)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
+        return iter(self._module_names)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._modules
+        return key in self._module_names
 
     def keys(self) -> Iterable[str]:
         """The names."""
@@ -248,7 +246,8 @@ class ModuleDict(Module):
 
     def clear(self) -> None:
         """Take all modules out."""
-        self._modules.clear()
+        for key in list(self):
+            del self[key]
 
     def update(self, modules: Any) -> None:
         """Add modules from a mapping or from pairs of name and module."""
@@ -266,10 +265,8 @@ def _pairs(entries: Any, name: str) -> list[tuple[str, Any]]:
     pairs = [tuple(entry) for entry in entries]
     for position, pair in enumerate(pairs):
         if len(pair) != 2:
-            raise ValueError(
-                f"{name} update sequence element #{position} has length {len(pair)}; 2 is required"
-            )
-    return pairs  # type: ignore[return-value]
+            raise ValueError(f"{name} update sequence element #{position} has length {len(pair)}; 2 is required")
+    return pairs
 
 
 def _as_parameter(value: Any) -> Any:
@@ -366,7 +363,9 @@ class ParameterDict(Module):
 
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):
-            raise TypeError(f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{key}').")
+            raise TypeError(
+                f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{key}')."
+            )
         self._keys[key] = None
         setattr(self, key, _as_parameter(value))
 

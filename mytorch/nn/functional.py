@@ -1,4 +1,5 @@
 """`torch.nn.functional`: layers as functions. Everything here is written in `mytorch.ops` and only handed on."""
+# ruff: noqa: F401 - what is imported here is for users
 
 from __future__ import annotations
 
@@ -32,14 +33,7 @@ from mytorch.ops.activation import (
 )
 from mytorch.ops.bilinear import bilinear
 from mytorch.ops.class_loss import cross_entropy, nll_loss
-from mytorch.ops.dropout import (
-    alpha_dropout,
-    dropout,
-    dropout1d,
-    dropout2d,
-    dropout3d,
-    feature_alpha_dropout,
-)
+from mytorch.ops.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from mytorch.ops.linalg import linear
 from mytorch.ops.loss import (
     binary_cross_entropy,
@@ -64,5 +58,3 @@ from mytorch.ops.margin_loss import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
-
-__all__ = [name for name in dir() if not name.startswith("_") and name != "annotations"]

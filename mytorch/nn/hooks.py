@@ -56,7 +56,9 @@ def _before(module: Any, hook: Callable[..., Any], options: dict[str, Any], args
         if changed is None:
             return args, kwargs
         if not (isinstance(changed, tuple) and len(changed) == 2):
-            raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}.")
+            raise RuntimeError(
+                f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}."
+            )
         return changed
     changed = hook(module, args)
     if changed is None:
@@ -72,11 +74,8 @@ def _after(module: Any, hook: Callable[..., Any], options: dict[str, Any], args:
 class _Gate(Node):
     """An identity that hands all gradients that pass it to `see`, which may replace them."""
 
-    __slots__ = ("count", "see")
-
-    @property
-    def outputs(self) -> int:  # type: ignore[override]
-        return self.count  # type: ignore[no-any-return]
+    __slots__ = ("see",)
+    see: Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
     def backward(self, xp: Any, gradient: Any, create_graph: bool) -> Any:
         seen = self.see(tuple([g if g is None or isinstance(g, DifferentiableArray) else wrap(g) for g in gradient]))
@@ -86,7 +85,7 @@ class _Gate(Node):
 def _through_gate(tensors: list[Any], see: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> list[Any]:
     """The same tensors behind a gate."""
     gate = new_object(_Gate)
-    gate.number, gate.count, gate.see = next_number(), len(tensors), see
+    gate.number, gate.outputs, gate.see = next_number(), len(tensors), see
     gate.edges = tuple([(x if x.node is None else x.node) if x.requires_grad else None for x in tensors])
     gate.arrays, gate.tensors, gate.out = (), (), None
     behind = []

@@ -47,6 +47,7 @@ class Linear(Module):
     in_features: int
     out_features: int
     weight: Parameter
+    bias: Parameter | None
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
@@ -80,6 +81,7 @@ class Bilinear(Module):
     """
 
     weight: Parameter
+    bias: Parameter | None
 
     def __init__(
         self,

@@ -83,6 +83,8 @@ class HuberLoss(_Loss):
 class _WeightedLoss(_Loss):
     """Base class of losses with a weight, which is part of the state."""
 
+    weight: Tensor | None
+
     def __init__(
         self,
         weight: Tensor | None = None,
@@ -146,9 +148,7 @@ class NLLLoss(_WeightedLoss):
         self.ignore_index = ignore_index
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.nll_loss(
-            input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction
-        )
+        return F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
 class BCELoss(_WeightedLoss):
@@ -160,6 +160,8 @@ class BCELoss(_WeightedLoss):
 
 class BCEWithLogitsLoss(_WeightedLoss):
     """Binary cross entropy of sigmoid(input); `pos_weight` is a factor for the part that positive targets make."""
+
+    pos_weight: Tensor | None
 
     def __init__(
         self,

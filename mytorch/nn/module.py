@@ -14,19 +14,10 @@ from mytorch.backend import dtypes
 from mytorch.nn import state
 from mytorch.nn.hooks import ModuleHooks, call_with_hooks
 from mytorch.nn.parameter import Buffer, Parameter
+from mytorch.nn.register import Register, kind_of
 from mytorch.tensor import Tensor
 
 __all__ = ["Module"]
-
-
-def _kind(value: Any) -> str:
-    """The name of a value's type as PyTorch's errors give it, e.g. torch.FloatTensor."""
-    if isinstance(value, Parameter):
-        return "torch.nn.parameter.Parameter"
-    if isinstance(value, Tensor):
-        return str(value.type())
-    kind = type(value)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 class Module:
@@ -51,15 +42,14 @@ class Module:
     """
 
     training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _modules: dict[str, Module | None]
-    _transient: set[str]  # names of buffers that are not part of the state
+    _parameter_names: dict[str, None]
+    _module_names: dict[str, None]
+    _buffer_names: dict[str, bool]  # whether the buffer is part of the state
     _hooks: ModuleHooks | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = object.__new__(cls)
-        self.__dict__.update(training=True, _parameters={}, _buffers={}, _modules={}, _transient=set(), _hooks=None)
+        self.__dict__.update(training=True, _parameter_names={}, _module_names={}, _buffer_names={}, _hooks=None)
         return self
 
     def __init__(self) -> None:
@@ -76,75 +66,78 @@ class Module:
 
     # --- attributes -----------------------------------------------------------------------------------------------
 
-    def __getattr__(self, name: str) -> Any:
-        # Called only if there is no ordinary attribute of that name.
-        registers = self.__dict__
-        for register in ("_parameters", "_modules", "_buffers"):
-            found = registers.get(register)
-            if found is not None and name in found:
-                return found[name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+    # Parameters, buffers and child modules are ordinary attributes; beside them stand the names of those that are
+    # registered, in order. So reading one costs no more than reading any attribute.
+
+    @property
+    def _parameters(self) -> Register:
+        """The registered parameters by name, as a live dictionary; None for a place without one."""
+        return Register(self, self._parameter_names, "register_parameter")
+
+    @property
+    def _buffers(self) -> Register:
+        return Register(self, self._buffer_names, "register_buffer")
+
+    @property
+    def _modules(self) -> Register:
+        return Register(self, self._module_names, "register_module")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Parameter):
-            self._forget(name, but="_parameters")
+            self._make_room(name, self._parameter_names)
             self.register_parameter(name, value)
         elif isinstance(value, Module):
-            self._forget(name, but="_modules")
-            self.register_module(name, value)
+            self._make_room(name, self._module_names)
+            self._module_names[name] = None
+            object.__setattr__(self, name, value)
         elif isinstance(value, Buffer):
-            self._forget(name, but="_buffers")
+            self._make_room(name, self._buffer_names)
             self.register_buffer(name, value, value.persistent)
-        elif name in self._parameters:
-            if value is not None:
-                raise TypeError(
-                    f"cannot assign '{_kind(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
-                )
-            self._parameters[name] = None
-        elif name in self._modules:
-            if value is not None:
-                raise TypeError(
-                    f"cannot assign '{_kind(value)}' as child module '{name}' (torch.nn.Module or None expected)"
-                )
-            self._modules[name] = None
-        elif name in self._buffers:
-            if value is not None and not isinstance(value, Tensor):
-                raise TypeError(
-                    f"cannot assign '{_kind(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
-                )
-            self._buffers[name] = value
+        elif value is None:
+            object.__setattr__(self, name, None)
+        elif name in self._parameter_names:
+            raise TypeError(
+                f"cannot assign '{kind_of(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
+            )
+        elif name in self._module_names:
+            raise TypeError(
+                f"cannot assign '{kind_of(value)}' as child module '{name}' (torch.nn.Module or None expected)"
+            )
+        elif name in self._buffer_names and not isinstance(value, Tensor):
+            raise TypeError(
+                f"cannot assign '{kind_of(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
+            )
         else:
             object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        for register in (self._parameters, self._buffers, self._modules):
-            if name in register:
-                del register[name]
-                self._transient.discard(name)
-                return
         object.__delattr__(self, name)
+        for names in self._registers():
+            names.pop(name, None)
 
-    def _forget(self, name: str, but: str) -> None:
-        """Take a name out of all places except one, before it is registered there."""
-        for register in ("_parameters", "_buffers", "_modules"):
-            if register != but:
-                self.__dict__[register].pop(name, None)
-        self.__dict__.pop(name, None)
-        self._transient.discard(name)
+    def _registers(self) -> tuple[dict[str, Any], ...]:
+        return self._parameter_names, self._module_names, self._buffer_names
 
-    def __dir__(self) -> list[str]:
-        names = {*dir(type(self)), *self.__dict__, *self._parameters, *self._buffers, *self._modules}
-        return sorted(name for name in names if not name[:1].isdigit())
+    def _make_room(self, name: str, names: dict[str, Any]) -> None:
+        """Forget what a name stood for, unless it is among `names` already."""
+        if name not in names and name in self.__dict__:
+            delattr(self, name)
 
-    def _check_name(self, name: Any, what: str, register: Mapping[str, Any]) -> None:
+    def __copy__(self) -> Self:
+        copy = type(self).__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy.__dict__.update({k: dict(v) for k, v in self.__dict__.items() if k.endswith("_names")})
+        return copy
+
+    def _check_name(self, name: Any, what: str, names: dict[str, Any]) -> None:
         if not isinstance(name, str):
-            raise TypeError(f"{what} name should be a string. Got {_kind(name)}")
+            raise TypeError(f"{what} name should be a string. Got {kind_of(name)}")
         if "." in name:
             got = f", got: {name}" if what == "module" else ""
             raise KeyError(f'{what} name can\'t contain "."{got}')
         if not name:
             raise KeyError(f'{what} name can\'t be empty string ""')
-        if hasattr(self, name) and name not in register:
+        if name not in names and hasattr(self, name):
             raise KeyError(f"attribute '{name}' already exists")
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
@@ -154,17 +147,18 @@ class Module:
             KeyError: the name is empty, has a dot or is taken.
             TypeError, ValueError: it is no parameter, or no leaf.
         """
-        self._check_name(name, "parameter", self._parameters)
+        self._check_name(name, "parameter", self._parameter_names)
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(
-                f"cannot assign '{_kind(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
+                f"cannot assign '{kind_of(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
             )
         if param is not None and param.node is not None:
             raise ValueError(
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. To "
                 f"express '{name}' as a function of another Tensor, compute the value in the forward() method."
             )
-        self._parameters[name] = param
+        self._parameter_names[name] = None
+        self.__dict__[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is state but not learned, such as a running mean; `persistent` if it is to be saved.
@@ -175,20 +169,21 @@ class Module:
         >>> m.steps, list(m.state_dict())
         (tensor(0), ['steps'])
         """
-        self._check_name(name, "buffer", self._buffers)
+        self._check_name(name, "buffer", self._buffer_names)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
-                f"cannot assign '{_kind(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
+                f"cannot assign '{kind_of(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
             )
-        self._buffers[name] = tensor
-        (self._transient.discard if persistent else self._transient.add)(name)
+        self._buffer_names[name] = persistent
+        self.__dict__[name] = tensor
 
     def register_module(self, name: str, module: Module | None) -> None:
         """Add a child module under a name."""
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{_kind(module)} is not a Module subclass")
-        self._check_name(name, "module", self._modules)
-        self._modules[name] = module
+            raise TypeError(f"{kind_of(module)} is not a Module subclass")
+        self._check_name(name, "module", self._module_names)
+        self._module_names[name] = None
+        self.__dict__[name] = module
 
     add_module = register_module
 
@@ -289,7 +284,7 @@ class Module:
         if not hasattr(module, name):
             raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
         found = getattr(module, name)
-        if not isinstance(found, kind) or (what == "a buffer" and name not in module._buffers):
+        if not isinstance(found, kind) or (what == "a buffer" and name not in module._buffer_names):
             raise AttributeError(f"`{name}` is not {what}")
         return found
 
@@ -358,7 +353,8 @@ class Module:
             if set_to_none:
                 p._grad = None
             elif p._grad is not None:
-                p._grad = wrap(p._grad.array)  # without the history that create_graph gave it
+                if p._grad.requires_grad:
+                    p._grad = wrap(p._grad.array)  # without the history that create_graph gave it
                 p._grad.zero_()
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
@@ -397,7 +393,9 @@ class Module:
             elif isinstance(arg, (str, devices.device)) or (isinstance(arg, int) and not isinstance(arg, bool)):
                 device = arg
             elif arg is not None and not isinstance(arg, bool):
-                raise TypeError(f"to() received an invalid argument: expected a dtype, a device or a tensor, got {arg!r}")
+                raise TypeError(
+                    f"to() received an invalid argument: expected a dtype, a device or a tensor, got {arg!r}"
+                )
         devices.require(device)
         return self if dtype is None else self._convert(dtypes.to_numpy(dtype), f"{dtype}")
 

@@ -22,8 +22,6 @@ class IncompatibleKeys(NamedTuple):
             return "<All keys matched successfully>"
         return f"_IncompatibleKeys(missing_keys={self.missing_keys!r}, unexpected_keys={self.unexpected_keys!r})"
 
-    __str__ = __repr__
-
 
 def collect(module: Any, destination: Any, prefix: str, keep_vars: bool) -> Any:
     """Add a module's parameters and persistent buffers, and those of its children, to `destination`."""
@@ -38,7 +36,7 @@ def collect(module: Any, destination: Any, prefix: str, keep_vars: bool) -> Any:
 
 def own_state(module: Any) -> list[tuple[str, Tensor]]:
     """The parameters and persistent buffers of a module without its children."""
-    buffers = {name: b for name, b in module._buffers.items() if name not in module._transient}
+    buffers = {name: b for name, b in module._buffers.items() if module._buffer_names[name]}
     return [(name, t) for name, t in [*module._parameters.items(), *buffers.items()] if t is not None]
 
 
@@ -68,7 +66,9 @@ def load(module: Any, state: Mapping[str, Any], strict: bool, assign: bool) -> I
         problems.append("Unexpected key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in unexpected)))
     problems += wrong
     if problems:
-        raise RuntimeError("Error(s) in loading state_dict for {}:\n\t{}".format(type(module).__name__, "\n\t".join(problems)))
+        raise RuntimeError(
+            "Error(s) in loading state_dict for {}:\n\t{}".format(type(module).__name__, "\n\t".join(problems))
+        )
     for part, name, target, source in changes:
         if assign:
             _assign(part, name, target, source)

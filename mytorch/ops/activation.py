@@ -93,8 +93,9 @@ _elu = Primitive(
     "elu",
     lambda xp, x, alpha, scale, rate: xp.where(x <= 0, xp.expm1(x * rate) * (alpha * scale), x * scale),
     [
-        lambda xp, g, _out, x, alpha, scale, rate: g
-        * xp.where(x <= 0, xp.exp(_below(xp, x) * rate) * (alpha * scale * rate), scale)
+        lambda xp, g, _out, x, alpha, scale, rate: (
+            g * xp.where(x <= 0, xp.exp(_below(xp, x) * rate) * (alpha * scale * rate), scale)
+        )
     ],
 )
 _softplus = Primitive(
@@ -449,9 +450,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     return _activate(_gelu if approximate == "none" else _gelu_tanh, input)
 
 
-def _over(
-    primitive: Primitive, x: Any, dim: int | None, dtype: Any, stacklevel: int, name: str | None = None
-) -> Any:
+def _over(primitive: Primitive, x: Any, dim: int | None, dtype: Any, stacklevel: int, name: str | None = None) -> Any:
     """Apply softmax or log_softmax over one dimension, guessed from the number of dimensions if it is None."""
     ndim = x.array.ndim
     if dim is None:

@@ -296,6 +296,8 @@ def pow(input: Any, exponent: Any) -> Tensor:
     """
     if type(exponent) in (float, int) and input.array.dtype.kind == "f":
         return apply2(_pow_number, input, exponent)
+    if isinstance(exponent, bool) and _is_bool(input):
+        return pow(input.long(), int(exponent)).bool()
     _refuse_two_bools("pow", input, exponent)
     if _is_number(input):
         return apply2(_number_pow, exponent, input)
@@ -304,6 +306,8 @@ def pow(input: Any, exponent: Any) -> Tensor:
     if common.kind in "iu":
         if _is_number(y) and y < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
+        if _is_number(y) and y > np.iinfo(common).max:
+            raise RuntimeError(f"value cannot be converted to type {common} without overflow")
         y = convert(y, common)
         if (y.array < 0).any():
             return _integer_power(convert(x, common), y)

@@ -37,11 +37,7 @@ _put_picked = Primitive(
 _nll = Primitive(
     "nll_loss",
     lambda xp, x, target, weights, norm: _nll_forward(x[xp.arange(len(target)), target], weights, norm),
-    [
-        lambda xp, g, _out, x_shape, target, weights, norm: xp.put_picked(
-            -_for_rows(g, weights, norm), target, x_shape
-        )
-    ],
+    [lambda xp, g, _out, x_shape, target, weights, norm: xp.put_picked(-_for_rows(g, weights, norm), target, x_shape)],
 )
 _cross_entropy = Primitive(
     "cross_entropy",
@@ -93,7 +89,6 @@ def _cross_entropy_vjp(xp: Any, g: Any, x: Any, target: Any, aux: Any) -> Any:
         exponentials, sums = aux
         everywhere = exponentials * (column / sums)
     return everywhere - xp.put_picked(g, target, x.shape)
-
 
 
 # --- what users call ------------------------------------------------------------------------------------------------
@@ -231,7 +226,9 @@ def _cross_entropy_of_probabilities(
     x: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
 ) -> Any:
     if target.array.dtype.kind != "f":
-        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {scalar_name(target)}")
+        raise RuntimeError(
+            f"Expected floating point type for target with class probabilities, got {scalar_name(target)}"
+        )
     if ignore_index >= 0:
         raise RuntimeError("ignore_index is not supported for floating point target")
     axis = min(x.array.ndim, 2) - 1

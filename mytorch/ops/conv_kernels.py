@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mytorch.ops.windows import Sizes, Span, bordered, channels_first, channels_last, inner, outer, spans, taps
+from mytorch.ops.windows import Geometry, Sizes, Span, channels_first, channels_last, inner, outer, spans, taps
 
 CACHE = 2**20  # bytes of lowered images at a time: about the second-level cache of one core
 # Products of up to this many multiplications are taken by OpenBLAS's kernels for small matrices, which do not first
@@ -47,16 +47,8 @@ def _strided(xp: Any, array: Any, offset: int, shape: Sizes, strides: Sizes, run
     return xp.lib.stride_tricks.as_strided(flat, shape, strides)
 
 
-class Geometry(NamedTuple):
-    """How the kernel moves, for each axis."""
-
-    stride: Sizes
-    padding: Sizes
-    dilation: Sizes
-
-
 def lowered(
-    xp: Any, x: Any, kernel: Sizes, sizes: Sizes, geometry: Geometry, outputs: int
+    xp: Any, x: Any, kernel: Sizes, sizes: Sizes, geometry: Geometry, outputs: int, cache: int
 ) -> Iterator[tuple[Any, tuple[slice, ...]]]:
     """Lay out the images block by block, so that the output is a product with the kernel as a matrix.
 
@@ -64,6 +56,7 @@ def lowered(
         x: images, (batch, *space, channels).
         kernel, sizes: the kernel's shape, and the output's in space.
         outputs: the number of output channels, by which the way is chosen.
+        cache: bytes to lay out at a time.
 
     Yields:
         `(rows, where)`: rows of shape (images, lines, line, columns), with columns in the order of the kernel's
@@ -85,14 +78,14 @@ def lowered(
     )
     lines = ((sizes[0] - 1) * stride[0] + kernel[0]) / kernel[0] if overlapping else sizes[0]
     image_bytes = int(lines * math.prod(sizes[1:]) * columns * x.itemsize)
-    images = min(batch, max(1, CACHE // image_bytes))
+    images = min(batch, max(1, cache // image_bytes))
     images = -(-batch // -(-batch // images))  # blocks of about equal size
-    height = sizes[0] if image_bytes <= CACHE else max(CACHE * sizes[0] // image_bytes, kernel[0])
+    height = sizes[0] if image_bytes <= cache else max(cache * sizes[0] // image_bytes, kernel[0])
     layouts: dict[Any, _Layout] = {}
     for first, top in itertools.product(range(0, batch, images), range(0, sizes[0], height)):
         part = (min(height, sizes[0] - top), *sizes[1:])
-        start = (top * stride[0] - padding[0], *[-p for p in padding[1:]])
-        seen = spans(x.shape[1:-1], start, part, kernel, stride, dilation)
+        here = geometry._replace(padding=(padding[0] - top * stride[0], *padding[1:]))
+        seen = spans(x.shape[1:-1], part, kernel, here)
         block = x[first : first + images][outer(seen)]
         key = (len(block), seen[0][1:])
         if key not in layouts:
@@ -128,7 +121,8 @@ class _Layout:
         stride, _, dilation = geometry
         channels, item = x.shape[-1], x.itemsize
         lengths = tuple([s.length for s in seen])
-        self.patch = self.interior = None
+        self.patch: Any = None
+        self.interior: Any = None
         strides = _packed(x.shape, item)
         # Images that are laid out channels-last and need no border are read where they are.
         if not x.flags.c_contiguous or any(s.read != s.length for s in seen):
@@ -152,9 +146,8 @@ class _Layout:
             run, walk, steps = run * kernel[-1], walk[:-1], steps[:-1]
         self.source = (walk, steps, run)
         numbers = math.prod(walk) * run
-        self.memory = next((o.memory for o in others if o.memory.size >= numbers), None)
-        if self.memory is None:
-            self.memory = xp.empty(numbers, dtype=x.dtype)
+        shared = [o.memory for o in others if o.memory.size >= numbers]
+        self.memory: Any = shared[0] if shared else xp.empty(numbers, dtype=x.dtype)
         self.target = _strided(xp, self.memory, 0, walk, _packed(walk, run * item), run)
 
         width, line = math.prod(kernel[1:]) * channels, math.prod(sizes[1:])
@@ -246,7 +239,7 @@ def correlate(
     elif groups == 1:
         spread = None if bias is None else _along_line(xp, bias, sizes)
         matrix = xp.ascontiguousarray(channels_last(weight).reshape(outputs, -1).T)
-        for rows, where in lowered(xp, x, kernel, sizes, geometry, outputs):
+        for rows, where in lowered(xp, x, kernel, sizes, geometry, outputs, CACHE):
             part = out[where]
             result = part.reshape(*rows.shape[:-1], outputs)
             _product(xp, rows, matrix, result)
@@ -351,7 +344,9 @@ def correlate_kernel(xp: Any, x: Any, g: Any, kernel: Sizes, geometry: Geometry,
         return weight
     if groups == 1:
         total: Any = 0
-        for rows, where in lowered(xp, x, kernel, sizes, geometry, outputs):
+        # Large kernels want long sums, so that fewer of their gradients have to be added up.
+        cache = CACHE if weight.size * 8 * FEW_ROWS <= SMALL else 4 * CACHE
+        for rows, where in lowered(xp, x, kernel, sizes, geometry, outputs, cache):
             images, lines, line, columns = rows.shape
             against = g[where].reshape(images, lines, line, outputs)
             total = total + _sum_of_products(
@@ -404,30 +399,24 @@ def _correlate_by_taps(
     """For groups of few channels: each kernel element times all that it meets, added up."""
     kernel, each = weight.shape[2:], weight.shape[1]
     by_group = weight.reshape(groups, -1, *weight.shape[1:])
-    seen = spans(x.shape[1:-1], tuple([-p for p in geometry.padding]), sizes, kernel, geometry.stride, geometry.dilation)
     for block in _blocks(x, out):
-        patch = bordered(xp, x[block], seen)
-        result = out[block].reshape(-1, *sizes, groups, by_group.shape[1])
-        result[...] = 0
-        product = xp.empty(result.shape, dtype=out.dtype)
-        for tap, part in taps(patch, sizes, kernel, geometry.stride, geometry.dilation):
-            met = part.reshape(*part.shape[:-1], groups, each)
+        images = x[block].reshape(-1, *x.shape[1:-1], groups, each)
+        total = xp.zeros((len(images), *sizes, groups, by_group.shape[1]), dtype=out.dtype)
+        for tap, windows, places in taps(x.shape[1:-1], sizes, kernel, geometry):
             for c in range(each):
-                factors = _along_line(xp, by_group[(slice(None), slice(None), c, *tap)], sizes)
-                xp.multiply(met[..., c, None], factors, out=product)
-                result += product
-        out[block] = result.reshape(-1, *sizes, out.shape[-1])
+                factors = _along_line(xp, by_group[(slice(None), slice(None), c, *tap)], total[windows].shape[1:-2])
+                total[windows] += images[places][..., c, None] * factors
+        out[block] = total.reshape(-1, *sizes, out.shape[-1])
 
 
 def _kernel_by_taps(xp: Any, x: Any, g: Any, weight: Any, geometry: Geometry, groups: int) -> None:
     """The gradient of the kernel for groups of few channels, added to `weight`."""
     kernel, each, sizes = weight.shape[2:], weight.shape[1], g.shape[1:-1]
     by_group = weight.reshape(groups, -1, *weight.shape[1:])
-    seen = spans(x.shape[1:-1], tuple([-p for p in geometry.padding]), sizes, kernel, geometry.stride, geometry.dilation)
     for block in _blocks(x, g):
-        patch = bordered(xp, x[block], seen)
+        images = x[block].reshape(-1, *x.shape[1:-1], groups, each)
         against = g[block].reshape(-1, *sizes, groups, by_group.shape[1])
-        for tap, part in taps(patch, sizes, kernel, geometry.stride, geometry.dilation):
-            met = part.reshape(*part.shape[:-1], groups, each)
+        for tap, windows, places in taps(x.shape[1:-1], sizes, kernel, geometry):
             for c in range(each):
-                by_group[(slice(None), slice(None), c, *tap)] += sum_of_rows(xp, met[..., c, None] * against, 2)
+                products = images[places][..., c, None] * against[windows]
+                by_group[(slice(None), slice(None), c, *tap)] += sum_of_rows(xp, products, 2)

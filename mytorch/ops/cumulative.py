@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def _cumsum_forward(xp: Any, x: Any, axis: int) -> Any:
     """The running sum in the type of `x`; float16 is added up in float32."""
-    total = xp.cumsum(x, axis=axis, dtype="float32" if x.dtype == "float16" else x.dtype)
+    total = xp.cumsum(x, axis=axis, dtype="float32" if x.dtype.char == "e" else x.dtype)
     return total.astype(x.dtype, copy=False).reshape(x.shape)  # NumPy gives a 0-d array a dimension
 
 

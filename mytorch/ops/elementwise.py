@@ -82,7 +82,7 @@ _to_copy = Primitive(
 
 def _log10_forward(xp: Any, x: Any) -> Any:
     """NumPy's log10 of the float32 number 100 is not 2, so float32 goes through float64."""
-    return xp.log10(x.astype("float64")).astype(x.dtype) if x.dtype == "float32" else xp.log10(x)
+    return xp.log10(x.astype("float64")).astype(x.dtype) if x.dtype.char == "f" else xp.log10(x)
 
 
 def _sign_forward(xp: Any, x: Any) -> Any:
@@ -486,7 +486,7 @@ def bitwise_not(input: Tensor) -> Tensor:
     tensor([-2, -1])
     """
     if input.array.dtype.kind not in "biu":
-        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+        raise NotImplementedError(f"bitwise_not() is not implemented for {input.dtype}")
     return apply1(_bitwise_not, input)
 
 

@@ -28,7 +28,8 @@ def _check_writable(x: Any) -> None:
         if x.node is None:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
         _refuse_view(x)
-    if 0 in x.array.strides and any(n > 1 and s == 0 for n, s in zip(x.array.shape, x.array.strides, strict=True)):
+    array = x.array
+    if array.size > 1 and any(s == 0 and n > 1 for n, s in zip(array.shape, array.strides, strict=True)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."

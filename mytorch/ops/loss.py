@@ -109,7 +109,8 @@ def check_reduction(reduction: str, size_average: bool | None = None, reduce: bo
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
         warnings.warn(
-            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3
+            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
+            stacklevel=3,
         )
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
@@ -302,5 +303,3 @@ def binary_cross_entropy_with_logits(
     else:
         loss = (1 - y) * x - ((pos_weight - 1) * y + 1) * logsigmoid(x)
     return reduce_loss(loss if weight is None else loss * weight, reduction)
-
-

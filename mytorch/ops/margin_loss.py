@@ -341,7 +341,9 @@ def multi_margin_loss(
     scores = input if input.array.ndim == 2 else input.reshape(1, -1)
     classes = target.reshape(-1, 1)
     if classes.array.shape[0] != scores.array.shape[0]:
-        raise RuntimeError(f"inconsistent target size, expected {scores.array.shape[0]} but got {list(target.array.shape)}")
+        raise RuntimeError(
+            f"inconsistent target size, expected {scores.array.shape[0]} but got {list(target.array.shape)}"
+        )
     if classes.array.size and not 0 <= classes.array.min() <= classes.array.max() < scores.array.shape[1]:
         raise RuntimeError("target out of range")
     short = _above(margin - scores.gather(1, classes) + scores)

@@ -6,8 +6,9 @@ In the table, options are in NumPy's spelling: `axis` is a tuple of dimensions c
 from __future__ import annotations
 
 import builtins
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mytorch.autograd.primitive import TABLE, Primitive, apply, apply1, apply2, convert
@@ -36,22 +37,31 @@ def _spread(xp: Any, g: Any, shape: tuple[int, ...], axis: tuple[int, ...] | Non
     return xp.expand(_restore(xp, g, shape, axis, keepdims), shape)
 
 
-def _exact_sum(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """The sum in the type of `x`; float16 is added up in float32."""
-    if x.dtype == "float16":
-        return xp.sum(x, axis=axis, keepdims=keepdims, dtype="float32").astype(x.dtype)
+def _in_single(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """A forward that computes float16 in float32, since a long sum of float16 numbers stops growing."""
+
+    @functools.wraps(forward)
+    def computed(xp: Any, x: Any, **options: Any) -> Any:
+        if x.dtype.char == "e":
+            return forward(xp, x.astype("float32"), **options).astype(x.dtype)
+        return forward(xp, x, **options)
+
+    return computed
+
+
+@_in_single
+def _sum_forward(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 
+@_in_single
 def _mean_forward(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    if x.dtype == "float16":
-        return (xp.sum(x, axis=axis, keepdims=keepdims, dtype="float32") / _count(x.shape, axis)).astype(x.dtype)
     return xp.sum(x, axis=axis, keepdims=keepdims) / _count(x.shape, axis)
 
 
 _sum = Primitive(
     "sum",
-    _exact_sum,
+    _sum_forward,
     [lambda xp, g, _out, x_shape, axis, keepdims: _spread(xp, g, x_shape, axis, keepdims)],
 )
 _sum_dim = variant(_sum, "sum_dim", "SumBackward1")
@@ -63,12 +73,16 @@ _mean = Primitive(
 _mean_dim = variant(_mean, "mean_dim", "MeanBackward1")
 _var = Primitive(
     "var",
-    lambda xp, x, axis, keepdims, correction: _var_forward(xp, x, axis, keepdims, correction),
+    lambda xp, x, axis, keepdims, correction: _var_forward(
+        xp, x, axis=axis, keepdims=keepdims, correction=correction
+    ),
     [lambda xp, g, _out, x, axis, keepdims, correction: _var_vjp(xp, g, x, axis, keepdims, correction)],
 )
 _std = Primitive(
     "std",
-    lambda xp, x, axis, keepdims, correction: xp.sqrt(_var_forward(xp, x, axis, keepdims, correction)),
+    lambda xp, x, axis, keepdims, correction: xp.sqrt(
+        _var_forward(xp, x, axis=axis, keepdims=keepdims, correction=correction)
+    ),
     [
         lambda xp, g, out, x, axis, keepdims, correction: _var_vjp(
             xp, xp.where(out == 0, 0, g / (2 * _nonzero(xp, out))), x, axis, keepdims, correction
@@ -87,7 +101,7 @@ _amin = Primitive(
 )
 _logsumexp = Primitive(
     "logsumexp",
-    lambda xp, x, axis, keepdims: _logsumexp_forward(xp, x, axis, keepdims),
+    lambda xp, x, axis, keepdims: _logsumexp_forward(xp, x, axis=axis, keepdims=keepdims),
     [
         lambda xp, g, out, x, axis, keepdims: _restore(xp, g, x.shape, axis, keepdims)
         * xp.exp(x - _restore(xp, out, x.shape, axis, keepdims))
@@ -101,7 +115,7 @@ _prod = Primitive(
 _prod_dim = variant(_prod, "prod_dim", "ProdBackward1")
 _vector_norm = Primitive(
     "linalg_vector_norm",
-    lambda xp, x, p, axis, keepdims: _norm_forward(xp, x, p, axis, keepdims),
+    lambda xp, x, p, axis, keepdims: _norm_forward(xp, x, p=p, axis=axis, keepdims=keepdims),
     [
         lambda xp, g, out, x, p, axis, keepdims: _norm_vjp(
             xp, _restore(xp, g, x.shape, axis, keepdims), _restore(xp, out, x.shape, axis, keepdims), x, p, axis
@@ -144,6 +158,7 @@ def _share_evenly(xp: Any, g: Any, out: Any, x: Any) -> Any:
     return chosen * (g / xp.sum(chosen, axis=None, keepdims=False))
 
 
+@_in_single
 def _norm_forward(xp: Any, x: Any, p: float, axis: Any, keepdims: bool) -> Any:
     if p == 2:
         return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
@@ -179,6 +194,7 @@ def _nonzero(xp: Any, x: Any) -> Any:
     return xp.where(x == 0, 1, x)
 
 
+@_in_single
 def _var_forward(xp: Any, x: Any, axis: Any, keepdims: bool, correction: float) -> Any:
     count = _count(x.shape, axis)
     deviation = x - xp.sum(x, axis=axis, keepdims=True) / count if count else x
@@ -199,6 +215,7 @@ def _extremum_vjp(xp: Any, g: Any, out: Any, x: Any, axis: Any, keepdims: bool) 
     return chosen / xp.sum(chosen, axis=axis, keepdims=True) * _restore(xp, g, x.shape, axis, keepdims)
 
 
+@_in_single
 def _logsumexp_forward(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """log(sum(e^x)), with the largest element taken out first so that nothing overflows."""
     if not x.size and not _count(x.shape, axis):

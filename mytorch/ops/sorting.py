@@ -91,6 +91,8 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     >>> median(mytorch.tensor([4.0, 1.0, 3.0, 2.0]))
     tensor(2.)
     """
+    if input.array.dtype.kind == "b":
+        raise NotImplementedError("median() is not implemented for bool tensors")
     if dim is None:
         if not input.array.size:
             return wrap(np.asarray(np.nan, input.array.dtype))

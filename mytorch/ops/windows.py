@@ -1,4 +1,4 @@
-"""Windows that slide over images: which part of the input they see, and the images with a border around them.
+"""Windows that slide over images: which part of the input each of them sees.
 
 For one axis, window `o` sees the positions `o * stride - padding + k * dilation` for `k` below the kernel's size;
 what lies outside the input is border. Images are channels-last here: (batch, *space, channels).
@@ -13,8 +13,16 @@ from typing import Any, NamedTuple
 Sizes = tuple[int, ...]
 
 
+class Geometry(NamedTuple):
+    """How the windows lie, for each axis."""
+
+    stride: Sizes
+    padding: Sizes
+    dilation: Sizes
+
+
 class Span(NamedTuple):
-    """Along one axis: reading begins at `start` for `read` positions, with `before` of border ahead, `length` in all."""
+    """Along one axis: reading begins at `start` for `read` places, after `before` places of border; `length` in all."""
 
     start: int
     read: int
@@ -22,18 +30,18 @@ class Span(NamedTuple):
     length: int
 
 
-def spans(space: Sizes, start: Sizes, sizes: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes) -> list[Span]:
-    """For each axis, what `sizes` windows see, the first of which begins at `start` (which may be outside).
+def spans(space: Sizes, sizes: Sizes, kernel: Sizes, geometry: Geometry) -> list[Span]:
+    """For each axis, what `sizes` windows over an input of size `space` see together.
 
-    >>> spans((5,), (-1,), (3,), (3,), (2,), (1,))
+    >>> spans((5,), (3,), (3,), Geometry(stride=(2,), padding=(1,), dilation=(1,)))
     [Span(start=0, read=5, before=1, length=7)]
     """
     found = []
-    for n, low, size, k, step, spread in zip(space, start, sizes, kernel, stride, dilation, strict=True):
+    for n, size, k, step, before, spread in zip(space, sizes, kernel, *geometry, strict=True):
         length = (size - 1) * step + spread * (k - 1) + 1
-        begin = min(max(low, 0), n)
-        read = max(min(low + length, n) - begin, 0)
-        found.append(Span(begin, read, min(max(-low, 0), length), length))
+        begin = min(max(-before, 0), n)
+        read = max(min(length - before, n) - begin, 0)
+        found.append(Span(begin, read, min(max(before, 0), length), length))
     return found
 
 
@@ -47,23 +55,32 @@ def outer(found: Sequence[Span]) -> tuple[slice, ...]:
     return (slice(None), *[slice(s.start, s.start + s.read) for s in found])
 
 
-def bordered(xp: Any, x: Any, found: Sequence[Span], value: float = 0) -> Any:
-    """What the windows see of the images `x`, with `value` for the border; a view if there is none."""
-    if all(s.read == s.length for s in found):
-        return x[outer(found)]
-    patch = xp.full((x.shape[0], *[s.length for s in found], x.shape[-1]), value, dtype=x.dtype)
-    patch[inner(found)] = x[outer(found)]
-    return patch
+def taps(
+    space: Sizes, sizes: Sizes, kernel: Sizes, geometry: Geometry
+) -> Iterator[tuple[Sizes, tuple[slice, ...], tuple[slice, ...]]]:
+    """For every kernel position: the position, the windows that see no border there, and what they see.
+
+    The last two are indices for (batch, *sizes) and (batch, *space); both select the same number of places.
+
+    >>> list(taps((4,), (2,), (3,), Geometry(stride=(2,), padding=(1,), dilation=(1,))))[0]
+    ((0,), (slice(None, None, None), slice(1, 2, None)), (slice(None, None, None), slice(1, 2, 2)))
+    """
+    axes = [
+        [(k, *_met(n, size, step, spread * k - before)) for k in range(count)]
+        for n, size, count, step, before, spread in zip(space, sizes, kernel, *geometry, strict=True)
+    ]
+    for met in itertools.product(*axes):
+        position, windows, places = zip(*met, strict=True)
+        yield position, (slice(None), *windows), (slice(None), *places)
 
 
-def taps(patch: Any, sizes: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[tuple[Sizes, Any]]:
-    """For every kernel position: the position, and a view of what all the windows see there, (batch, *sizes, channels)."""
-    for tap in itertools.product(*map(range, kernel)):
-        where = [
-            slice(k * spread, k * spread + (n - 1) * step + 1, step)
-            for k, spread, n, step in zip(tap, dilation, sizes, stride, strict=True)
-        ]
-        yield tap, patch[(slice(None), *where)]
+def _met(space: int, size: int, stride: int, offset: int) -> tuple[slice, slice]:
+    """The windows `o` for which `o * stride + offset` lies in the input, and those places."""
+    first = max(-(offset // stride), 0)
+    end = max(min((space - 1 - offset) // stride + 1, size), first)
+    start = first * stride + offset
+    stop = start + (end - first - 1) * stride + 1 if end > first else start
+    return slice(first, end), slice(start, stop, stride)
 
 
 def channels_last(x: Any) -> Any:

@@ -108,7 +108,10 @@ class ElementwiseOptimizer(Optimizer):
     def _step_block(self, group: dict[str, Any], block: Block) -> None:
         grads = [p._grad for p in block.params]
         scalars = block.common_scalars()
-        if scalars is None or any(grad is None for grad in grads):
+        for grad in grads:
+            if grad is None:
+                scalars = None
+        if scalars is None:
             for index in range(len(grads)):
                 self._step_parameter(group, block, index)
             return
@@ -116,8 +119,8 @@ class ElementwiseOptimizer(Optimizer):
         for name, number in scalars.items():
             block.scalars[name].fill(number)
         for indices, piece in block.runs:
-            grad = block.gather(indices, grads, piece)
-            self.update(group, coefficients, piece, grad)
+            block.gather(indices, grads)
+            self.update(group, coefficients, piece, piece.grad)
         for index in block.apart:
             self._update_parameter(group, coefficients, block, index)
         for p in block.params:

@@ -12,8 +12,9 @@ the parameters and the state then are.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from operator import attrgetter, is_
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from operator import attrgetter, is_, itemgetter
 from typing import Any
 
 import numpy as np
@@ -77,11 +78,12 @@ def memory_order(array: Array) -> list[int]:
 class Piece:
     """Arrays of one length that a formula works on in one go: a parameter, a part of one, or several."""
 
-    __slots__ = ("param", "part", "state", "work")
+    __slots__ = ("grad", "param", "part", "state", "work")
 
-    def __init__(self, param: Array, state: list[Array], work: list[Array], part: Any) -> None:
+    def __init__(self, param: Array, grad: Array | None, state: list[Array], work: list[Array], part: Any) -> None:
         self.param, self.state, self.work = param, state, work
-        self.part = part  # where in the flat gradient this piece's is
+        self.grad = grad  # the buffer that gradients are gathered in
+        self.part = part  # where this piece lies within its parameter
 
 
 class Block:
@@ -118,7 +120,8 @@ class Block:
                     _adopt(entry, name, numbers[index : index + 1].reshape(()), scalars[name])
             for name, flat in zip(buffers, self.state, strict=True):
                 _adopt(entry, name, self._view(flat, index), buffers[name])
-        self._tensors = [entry[name] for entry in self._entries for name in self._names]
+        self._held = _getter(self._names)
+        self._tensors = list(chain.from_iterable(map(self._held, self._entries)))
         self._watched = [*params, *self._tensors]
         self._arrays = [tensor.array for tensor in self._watched]
         self._table = np.zeros(16, self.dtype)
@@ -166,9 +169,9 @@ class Block:
         return np.transpose(stretch, np.argsort(order)).view(np.ndarray)
 
     def _piece(self, start: int, stop: int, origin: int) -> Piece:
-        param, *state = [buffer[start:stop].view(np.ndarray) for buffer in (self.param, *self.state)]
+        param, grad, *state = [b[start:stop].view(np.ndarray) for b in (self.param, self.grad, *self.state)]
         work = [scratch[: stop - start] for scratch in self._scratch]
-        return Piece(param, state, work, slice(start - origin, stop - origin))
+        return Piece(param, grad, state, work, slice(start - origin, stop - origin))
 
     def pieces(self, index: int) -> list[Piece]:
         """One parameter alone, cut into parts that fit into the cache."""
@@ -178,11 +181,10 @@ class Block:
             self._pieces[index] = [self._piece(cut, min(cut + PIECE, stop), start) for cut in cuts]
         return self._pieces[index]
 
-    def gather(self, indices: list[int], grads: list[Any], piece: Piece) -> Array:
-        """The gradients of a run of parameters, side by side."""
+    def gather(self, indices: list[int], grads: list[Any]) -> None:
+        """Copy the gradients of a run of parameters side by side."""
         for index in indices:
             self._gradients[index][...] = grads[index].array
-        return self.grad[piece.part].view(np.ndarray)
 
     def gradient(self, index: int, grad: Any) -> Array:
         """One parameter's gradient, flat: the same memory if it lies there as the parameter's elements do."""
@@ -210,13 +212,12 @@ class Block:
 
     def intact(self) -> bool:
         """Whether the parameters and the state are still the tensors, with the memory, that this block updates."""
+        if not all(map(is_, map(_array_of, self._watched), self._arrays)):
+            return False
         try:
-            in_state = [entry[name] for entry in self._entries for name in self._names]
+            return all(map(is_, chain.from_iterable(map(self._held, self._entries)), self._tensors))
         except KeyError:
             return False
-        return all(map(is_, in_state, self._tensors)) and all(
-            map(is_, map(_array_of, self._watched), self._arrays)
-        )
 
 
 class LoneBlock(Block):
@@ -235,7 +236,7 @@ class LoneBlock(Block):
         if not hasattr(self, "_whole"):
             param, *state = [as_real(array) for array in (self.param, *self.state)]
             work = [np.empty_like(param, order="K") for _ in range(SCRATCH)]
-            self._whole = [Piece(param, state, work, ...)]
+            self._whole = [Piece(param, None, state, work, ...)]
             self._holders = holders(self.params[0])
         return self._whole
 
@@ -307,6 +308,13 @@ class Plan:
             and all(p._grad is None for p in self._idle)
             and all(block.intact() for block in self.blocks)
         )
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """A function that takes these values from a dict, as a tuple."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda entry: tuple(entry[name] for name in names)
 
 
 def _adopt(entry: dict[str, Any], name: str, view: Array, start: float) -> None:

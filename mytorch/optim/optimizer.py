@@ -267,7 +267,7 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
 def _own(value: Any, param: Tensor | None = None, key: str | None = None) -> Any:
     """A copy of something in a state; a tensor becomes ours, and of the parameter's type unless it counts steps."""
     if isinstance(value, Tensor) or hasattr(value, "__array__"):
-        array = np.array(value.array if isinstance(value, Tensor) else value)
+        array = np.asarray(value.array if isinstance(value, Tensor) else value).copy()
         if param is not None and key != "step" and param.array.dtype.kind in "fc":
             array = array.astype(param.array.dtype)
         return wrap(array)

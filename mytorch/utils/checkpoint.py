@@ -1,9 +1,9 @@
-"""Checkpointing: keep a function's arguments instead of its intermediate results, and compute those again on the way back.
+"""Checkpoints: keep a function's arguments instead of its intermediate results, and compute those again when needed.
 
 Two forms, as in PyTorch. The one to use (`use_reentrant=False`) records the function's operations as usual and then
-drops what they kept; the first derivative that is asked for runs the function again, under the same random numbers, and
-hands to each operation what its twin keeps. So every kind of backward pass works. The old form is a `Function` that runs
-unrecorded and makes a backward pass of its own within the backward pass.
+drops what they kept; the first derivative that is asked for runs the function again, under the same random numbers,
+and hands to each operation what its twin keeps. So every kind of backward pass works. The old form is a `Function`
+that runs unrecorded and makes a backward pass of its own within the backward pass.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from mytorch.backend.generator import default_generator
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential"]
 
 _NOT_EXPLICIT = (
-    "{name}: the use_reentrant parameter should be passed explicitly. use_reentrant=False is recommended, but if you need "
-    "to preserve the current default behavior, you can pass use_reentrant=True."
+    "{name}: the use_reentrant parameter should be passed explicitly. use_reentrant=False is recommended, but if you "
+    "need to preserve the current default behavior, you can pass use_reentrant=True."
 )
 
 
@@ -200,9 +200,10 @@ class _Recording:
         for tensor, version in zip(self._arguments(), self.versions, strict=True):
             if tensor._version != version:
                 raise RuntimeError(
-                    "one of the variables needed for gradient computation has been modified by an inplace operation: an "
-                    f"argument of a checkpointed function, {list(tensor.array.shape)}, is at version {tensor._version}; "
-                    f"expected version {version} instead. Hint: clone() the tensor before changing it in place."
+                    "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                    f"an argument of a checkpointed function, {list(tensor.array.shape)}, is at version "
+                    f"{tensor._version}; expected version {version} instead. Hint: clone() the tensor before changing "
+                    "it in place."
                 )
         twins: list[Node] = []
         with _random_numbers_of(self.state), enable_grad(), _observed_by(twins), self.again:
@@ -291,7 +292,7 @@ class _Reentrant(Function):
                 "parameter to .backward(). To resolve this error, you can either set use_reentrant=False, or call "
                 ".backward() without passing the `inputs` argument."
             )
-        args = list(ctx.others)
+        args: list[Any] = list(ctx.others)
         for place, tensor in zip(ctx.places, ctx.saved_tensors, strict=True):
             args[place] = tensor.detach().requires_grad_(tensor.requires_grad)
         with _random_numbers_of(ctx.state), enable_grad():
@@ -301,4 +302,4 @@ class _Reentrant(Function):
         if not wanted:
             raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not necessary")
         engine.backward([outputs[i] for i in wanted], [gradients[i] for i in wanted])
-        return (None, None, *(a.grad if isinstance(a, DifferentiableArray) else None for a in args))
+        return (None, None, *(args[i].grad if i in ctx.places else None for i in range(len(args))))

@@ -77,11 +77,12 @@ def test_an_error_in_the_backward_pass_gets_the_forward_call_as_a_note():
         Failing.apply(x).sum().backward()
     assert "Error detected in FailingBackward." in caught.value.__notes__[0]
     assert "Failing.apply(x).sum().backward()" in caught.value.__notes__[0]
-    with set_detect_anomaly(True), pytest.raises(RuntimeError, match="modified by an inplace") as caught:
+    with set_detect_anomaly(True):
         y = x * 2
         z = y * y  # keeps y
         y.add_(1)
-        z.sum().backward()
+        with pytest.raises(RuntimeError, match="modified by an inplace") as caught:
+            z.sum().backward()
     assert "z = y * y  # keeps y" in caught.value.__notes__[0]
     with pytest.raises(ValueError, match="bad luck") as caught:
         Failing.apply(x).sum().backward()

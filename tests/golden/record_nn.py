@@ -37,7 +37,9 @@ def signs(*shape: int) -> np.ndarray:
 
 
 # Where piecewise functions change and smooth ones might overflow.
-EDGES = np.array([-np.inf, -1e4, -100.0, -20.0, -6.0, -3.0, -1.0, -0.5, -1e-3, 0.0, 1e-3, 0.5, 1.0, 3.0, 6.0, 20.0, 100.0])
+EDGES = np.array(
+    [-np.inf, -1e4, -100.0, -20.0, -6.0, -3.0, -1.0, -0.5, -1e-3, 0.0, 1e-3, 0.5, 1.0, 3.0, 6.0, 20.0, 100.0]
+)
 
 ACTIVATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "relu": lambda F, x: F.relu(x),
@@ -187,7 +189,10 @@ LOSSES: dict[str, Loss] = {
 }  # fmt: skip
 REDUCTIONS = ("mean", "sum", "none")
 
-def derivatives(torch: Any, function: Callable[..., Any], arrays: tuple[np.ndarray, ...], dtype: Any = None) -> list[Any]:
+
+def derivatives(
+    torch: Any, function: Callable[..., Any], arrays: tuple[np.ndarray, ...], dtype: Any = None
+) -> list[Any]:
     """The result, its gradients by the inputs and the gradients of these, weighted with fixed factors; None if there are none.
 
     The first input is differentiated; so are the others if they are floating point and PyTorch allows it.
@@ -244,7 +249,9 @@ def cases(torch: Any) -> dict[str, Callable[[], list[Any]]]:
         found[name] = lambda f=function, a=arrays: derivatives(torch, lambda *xs: f(F, *xs), a)
     for name, (function, arrays) in LOSSES.items():
         for reduction in REDUCTIONS:
-            found[f"{name}, {reduction}"] = lambda f=function, a=arrays, r=reduction, n=name: loss_case(torch, n, f, a, r)
+            found[f"{name}, {reduction}"] = lambda f=function, a=arrays, r=reduction, n=name: loss_case(
+                torch, n, f, a, r
+            )
     return found
 
 
@@ -457,7 +464,9 @@ ERRORS: dict[str, Callable[[Any], Any]] = {
     "nll class": lambda torch: torch.nn.functional.nll_loss(torch.zeros(2, 3), torch.tensor([0, 3])),
     "bce size": lambda torch: torch.nn.functional.binary_cross_entropy(torch.zeros(2), torch.zeros(3)),
     "bce range": lambda torch: torch.nn.functional.binary_cross_entropy(torch.tensor([1.5]), torch.zeros(1)),
-    "bce logits size": lambda torch: torch.nn.functional.binary_cross_entropy_with_logits(torch.zeros(2), torch.zeros(3)),
+    "bce logits size": lambda torch: torch.nn.functional.binary_cross_entropy_with_logits(
+        torch.zeros(2), torch.zeros(3)
+    ),
     "gaussian variance": lambda torch: torch.nn.functional.gaussian_nll_loss(
         torch.zeros(2), torch.zeros(2), torch.tensor([1.0, -1.0])
     ),

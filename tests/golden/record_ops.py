@@ -98,7 +98,7 @@ _EXPRESSIONS += ["s.cumsum(0)", "s.cumprod(0)", "z.cumsum(0)", "i.cumsum(1, dtyp
 _EXPRESSIONS += ["x.reshape(3, 2)", "x.reshape(-1)", "q.t().reshape(6)", "x.view(6)", "x.view(1, -1, 3)", "s.reshape(1, 1)", "z.reshape(3, 0)", "z.view(0)"]
 _EXPRESSIONS += ["k.flatten()", "k.flatten(1)", "k.flatten(0, 1)", "s.flatten()", "x.unflatten(1, (3, 1))", "x.ravel()", "k.permute(2, 0, 1)", "k.permute((-1, 0, 1))"]
 _EXPRESSIONS += ["k.transpose(0, -1)", "x.t()", "v.t()", "s.t()", "x.T", "k.mT", "x.unsqueeze(0)", "x.unsqueeze(-1)", "s.unsqueeze(0)", "c.squeeze()"]
-_EXPRESSIONS += ["c.squeeze(1)", "c.squeeze(0)", "c.unsqueeze(0).squeeze((0, 2))", "s.squeeze()", "c.expand(2, 4)", "v.expand(2, -1)", "s.expand(2, 3)", "c.expand(3, 2, 4)"]
+_EXPRESSIONS += ["c.squeeze(1)", "c.squeeze(0)", "c.unsqueeze(0).squeeze((0, 2))", "s.squeeze()", "c.expand(2, 4)", "v.expand(2, -1)", "s.expand(2, 3)", "c.expand(3, 2, 4)", "v.broadcast_to((2, 3))"]
 _EXPRESSIONS += ["x.flip(0)", "x.flip((0, 1))", "x.flip(-1)", "x.clone()", "q.t().contiguous()", "torch.cat([x, y])", "torch.cat([x, c], 1)", "torch.cat([x, z])"]
 _EXPRESSIONS += ["torch.cat([x, i])", "torch.cat([v, torch.zeros(0)])", "torch.stack([x, y])", "torch.stack([x, y], -1)", "torch.stack([s, s * 2])", "hstack([x, c])", "vstack([v, x])"]
 _EXPRESSIONS += ["hstack([v, v])", "x.split(1)", "x.split(2, 1)", "x.split([1, 2], dim=1)", "z.split(2)", "x.chunk(2, 1)", "v.chunk(5)", "k.unbind(1)", "x.narrow(1, 1, 2)"]
@@ -175,11 +175,13 @@ def gradients(library: Any, results: list[Any], given: dict[str, Any], create_gr
     return list(library.autograd.grad(weighted(library, chosen), floats, create_graph=create_graph, allow_unused=True))
 
 
-def figures(library: Any, expression: str) -> np.ndarray:
+def figures(library: Any, expression: str, with_gradients: bool = True) -> np.ndarray:
     """All results and gradients of an expression in one vector."""
     given = inputs(library, expression)
     results = evaluate(library, expression, given)
-    parts = results + [g for g in gradients(library, results, given) if g is not None]
+    parts = list(results)
+    if with_gradients:
+        parts += [g for g in gradients(library, results, given) if g is not None]
     return np.concatenate([np.zeros(0), *[np.asarray(part.detach().numpy(), np.float64).ravel() for part in parts]])
 
 

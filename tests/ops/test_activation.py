@@ -125,7 +125,16 @@ def test_a_kept_value_that_was_overwritten_is_refused():
 
 @pytest.mark.parametrize(
     "call",
-    [F.leaky_relu, F.elu, F.gelu, F.silu, F.softplus, F.logsigmoid, lambda x: F.softmax(x, 0), lambda x: F.log_softmax(x, 0)],
+    [
+        F.leaky_relu,
+        F.elu,
+        F.gelu,
+        F.silu,
+        F.softplus,
+        F.logsigmoid,
+        lambda x: F.softmax(x, 0),
+        lambda x: F.log_softmax(x, 0),
+    ],
 )
 def test_integers_are_refused(call):
     with pytest.raises(RuntimeError, match="not implemented for 'Long'"):

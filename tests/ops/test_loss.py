@@ -89,7 +89,9 @@ def test_broadcasting_warns_and_is_undone(loss):
 @pytest.mark.parametrize("loss", POINTWISE)
 @pytest.mark.filterwarnings("ignore:Using a target size")
 def test_sizes_that_do_not_fit(loss):
-    with pytest.raises(RuntimeError, match=r"size of tensor a \(2\) must match the size of tensor b \(3\) at non-singleton dim"):
+    with pytest.raises(
+        RuntimeError, match=r"size of tensor a \(2\) must match the size of tensor b \(3\) at non-singleton dim"
+    ):
         loss(torch.zeros(2), torch.zeros(3))
     with pytest.raises(ValueError, match="Weights and input must have the same size"):
         F.mse_loss(torch.zeros(2), torch.zeros(2), weight=torch.zeros(3))
@@ -212,7 +214,9 @@ def test_targets_of_another_kind():
         F.nll_loss(torch.zeros(()), torch.tensor(0))
     with pytest.raises(ValueError, match=r"Expected input batch_size \(2\) to match target batch_size \(3\)"):
         F.cross_entropy(torch.zeros(2, 3, 4), torch.zeros(3, 4).long())
-    assert F.cross_entropy(torch.zeros(2, 3), torch.tensor([0, 1], dtype=torch.int32)).item() == pytest.approx(math.log(3))
+    assert F.cross_entropy(torch.zeros(2, 3), torch.tensor([0, 1], dtype=torch.int32)).item() == pytest.approx(
+        math.log(3)
+    )
 
 
 # The others
@@ -269,8 +273,14 @@ def test_cosine_similarity_of_nothing_is_zero():
 
 SHAPES = [
     (lambda: F.margin_ranking_loss(torch.zeros(2), torch.zeros(2), torch.zeros(2, 1)), "should have same dimension"),
-    (lambda: F.cosine_embedding_loss(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 3)), "multi-target not supported"),
-    (lambda: F.cosine_embedding_loss(torch.zeros(3), torch.zeros(3), torch.zeros(3)), "1D target tensor expects 2D input"),
+    (
+        lambda: F.cosine_embedding_loss(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 3)),
+        "multi-target not supported",
+    ),
+    (
+        lambda: F.cosine_embedding_loss(torch.zeros(3), torch.zeros(3), torch.zeros(3)),
+        "1D target tensor expects 2D input",
+    ),
     (lambda: F.multi_margin_loss(torch.zeros(2, 3), torch.tensor([0])), "inconsistent target size"),
     (lambda: F.multi_margin_loss(torch.zeros(1, 3), torch.tensor([3])), "target out of range"),
     (lambda: F.bilinear(torch.zeros(2, 3), torch.zeros(3, 3), torch.zeros(1, 3, 3)), "batch dimensions do not match"),

@@ -46,17 +46,17 @@ def test_pytorchs_rates(name: str, make: Callable[..., Any], steps: int) -> None
 
 
 @CASES
-@pytest.mark.parametrize("kind", ["ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop"])
+@pytest.mark.parametrize("kind", ["ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RMSprop"])
 def test_every_optimizer_can_be_scheduled(name: str, make: Callable[..., Any], steps: int, kind: str) -> None:
-    if name.startswith(("cyclic", "onecycle")) and kind in ("ASGD", "Adadelta", "Adagrad"):
-        if "no-momentum" not in name:
-            with pytest.raises(ValueError, match="optimizer must support momentum or beta1"):
-                recorded.schedule(mytorch, make, steps, kind)
-            return
+    cycles_momentum = name.startswith(("cyclic", "onecycle")) and "no-momentum" not in name
+    if cycles_momentum and kind in ("ASGD", "Adadelta", "Adagrad"):
+        with pytest.raises(ValueError, match="optimizer must support momentum or beta1"):
+            recorded.schedule(mytorch, make, steps, kind)
+        return
     reference = recorded.schedule(mytorch, make, steps)
     found = recorded.schedule(mytorch, make, steps, kind)
     np.testing.assert_array_equal(found[:, :2], reference[:, :2])
-    if kind in ("Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop"):
+    if kind in ("Adam", "AdamW", "Adamax", "NAdam", "RMSprop"):
         np.testing.assert_array_equal(found[:, 2:], reference[:, 2:])
 
 

@@ -29,29 +29,29 @@ def test_groups_from_tensors_dicts_and_names() -> None:
 
 def test_what_cannot_be_optimized() -> None:
     a = leaf(1)
-    with pytest.raises(ValueError, match="^optimizer got an empty parameter list$"):
+    with pytest.raises(ValueError, match=r"^optimizer got an empty parameter list$"):
         mytorch.optim.SGD([])
     with pytest.raises(TypeError, match=r"iterable of Tensors or dicts, but got torch\.FloatTensor$"):
         mytorch.optim.SGD(a)
-    with pytest.raises(TypeError, match="optimizer can only optimize Tensors, but one of the params is int$"):
+    with pytest.raises(TypeError, match=r"optimizer can only optimize Tensors, but one of the params is int$"):
         mytorch.optim.SGD([a, 3])
     with pytest.raises(TypeError, match=r"but one of the params is numpy\.ndarray$"):
         mytorch.optim.SGD([np.ones(2)])
-    with pytest.raises(ValueError, match="^can't optimize a non-leaf Tensor$"):
+    with pytest.raises(ValueError, match=r"^can't optimize a non-leaf Tensor$"):
         mytorch.optim.SGD([a * 2])
     with pytest.raises(TypeError, match="ordered collections"):
         mytorch.optim.SGD([{"params": {a}}])
-    with pytest.raises(ValueError, match="^some parameters appear in more than one parameter group$"):
+    with pytest.raises(ValueError, match=r"^some parameters appear in more than one parameter group$"):
         mytorch.optim.SGD([{"params": [a]}, {"params": [a]}])
     with pytest.raises(ValueError, match="Some param names are missing"):
         mytorch.optim.SGD([("a", a), leaf(1)])
-    with pytest.raises(TypeError, match="^param_group must be a dict, but got <class 'list'>$"):
+    with pytest.raises(TypeError, match=r"^param_group must be a dict, but got <class 'list'>$"):
         mytorch.optim.SGD([a]).add_param_group([a])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="cannot add param group with names to the optimizer"):
         mytorch.optim.SGD([a]).add_param_group({"params": [("b", leaf(1))]})
     with pytest.raises(ValueError, match="cannot add param group without names to the optimizer"):
         mytorch.optim.SGD([("a", a)]).add_param_group({"params": [leaf(1)]})
-    with pytest.raises(ValueError, match="required optimization parameter lr$"):
+    with pytest.raises(ValueError, match=r"required optimization parameter lr$"):
         Optimizer([a], {"lr": required})
     assert repr(required) == "<required parameter>"
 
@@ -155,9 +155,9 @@ def test_state_dict_has_pytorchs_layout() -> None:
 
 def test_load_state_dict_refuses_what_does_not_fit() -> None:
     state = mytorch.optim.SGD([leaf(1), leaf(1)]).state_dict()
-    with pytest.raises(ValueError, match="^loaded state dict has a different number of parameter groups$"):
+    with pytest.raises(ValueError, match=r"^loaded state dict has a different number of parameter groups$"):
         mytorch.optim.SGD([{"params": [leaf(1)]}, {"params": [leaf(1)]}]).load_state_dict(state)
-    with pytest.raises(ValueError, match="a parameter group that doesn't match the size of optimizer's group$"):
+    with pytest.raises(ValueError, match=r"a parameter group that doesn't match the size of optimizer's group$"):
         mytorch.optim.SGD([leaf(1)]).load_state_dict(state)
 
 

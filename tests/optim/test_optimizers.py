@@ -16,8 +16,9 @@ _SPEC = importlib.util.spec_from_file_location("record_optim", _PATH)
 recorded = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(recorded)
 
-CLASSES = ("ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD")
-ELEMENTWISE = tuple(name for name in CLASSES if name != "LBFGS")
+ADAMS = ("Adam", "AdamW", "Adamax", "NAdam", "RAdam")
+ELEMENTWISE = (*ADAMS, "ASGD", "Adadelta", "Adagrad", "RMSprop", "Rprop", "SGD")
+CLASSES = (*ELEMENTWISE, "LBFGS")
 
 # class, options: each finds the minimum of each problem below in 1500 steps.
 CONVERGENCE: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -30,7 +31,7 @@ CONVERGENCE: tuple[tuple[str, dict[str, Any]], ...] = (
     ("RMSprop", {"lr": 0.005}),
     ("RMSprop", {"lr": 0.002, "momentum": 0.9, "centered": True}),
     ("Adagrad", {"lr": 1.0}),
-    ("Adadelta", {"lr": 1.0}),
+    ("Adadelta", {"lr": 0.25}),
     ("Adamax", {"lr": 0.1}),
     ("NAdam", {"lr": 0.03}),
     ("RAdam", {"lr": 0.1}),
@@ -174,7 +175,7 @@ INVALID = (
     *((k, {"eps": -1e-3}, "Invalid epsilon value: -0.001") for k in ELEMENTWISE if k not in ("SGD", "Rprop", "ASGD")),
     *(
         (kind, {"betas": betas}, f"Invalid beta parameter at index {index}: {betas[index]}")
-        for kind in ("Adam", "AdamW", "Adamax", "NAdam", "RAdam")
+        for kind in ADAMS
         for betas, index in (((1.0, 0.9), 0), ((-0.1, 0.9), 0), ((0.9, 1.0), 1), ((0.9, float("nan")), 1))
     ),
     ("SGD", {"momentum": -0.5}, "Invalid momentum value: -0.5"),

@@ -56,7 +56,7 @@ def get_total_norm(
     arrays = [t.array for t in _listed(tensors)]
     p = float(norm_type)
     if not arrays:
-        return wrap(np.zeros((), np.float32))  # type: ignore[no-any-return]
+        return wrap(np.zeros((), np.float32))
     xp = namespace_of(arrays[0])
     norms = [_norm(xp, a, p) for a in arrays]
     total = xp.asarray(_norm(xp, xp.asarray(norms), p))
@@ -65,7 +65,7 @@ def get_total_norm(
             f"The total norm of order {p} for gradients from `parameters` is non-finite, so it cannot be clipped. To "
             "disable this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
         )
-    return wrap(total)  # type: ignore[no-any-return]
+    return wrap(total)
 
 
 def clip_grads_with_norm_(
