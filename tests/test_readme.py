@@ -14,7 +14,8 @@ ENGLISH, KOREAN = ((ROOT / name).read_text(encoding="utf-8") for name in ("READM
 
 
 def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [code for name, code in fenced if name == language]
 
 
 @pytest.mark.parametrize("text", [ENGLISH, KOREAN], ids=["en", "ko"])

@@ -31,7 +31,7 @@ CONVERGENCE: tuple[tuple[str, dict[str, Any]], ...] = (
     ("RMSprop", {"lr": 0.005}),
     ("RMSprop", {"lr": 0.002, "momentum": 0.9, "centered": True}),
     ("Adagrad", {"lr": 1.0}),
-    ("Adadelta", {"lr": 0.25}),
+    ("Adadelta", {"lr": 0.5}),
     ("Adamax", {"lr": 0.1}),
     ("NAdam", {"lr": 0.03}),
     ("RAdam", {"lr": 0.1}),
@@ -82,7 +82,7 @@ def test_reaches_the_minimum(kind: str, options: dict[str, Any], problem: str) -
         last = optimizer.step(closure).item()
     assert last < 1e-3 * first
     for p, goal in zip(params, target, strict=True):
-        np.testing.assert_allclose(p.detach().numpy(), goal, atol=0.01)
+        np.testing.assert_allclose(p.detach().numpy(), goal, atol=0.02)
 
 
 @pytest.mark.parametrize(("name", "kind", "options"), recorded.OPTIMIZERS, ids=[c[0] for c in recorded.OPTIMIZERS])
