@@ -1,6 +1,7 @@
 # Each target does its own set-up in a virtual environment under .venv (VENV=... for another place).
 PYTHON ?= python3
 VENV ?= .venv
+PYTEST ?= -m pytest
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
 else
@@ -24,10 +25,10 @@ train: $(VENV)/.installed-base ## train configs/boston.yaml and say where the me
 	@$(BIN)/mytorch train configs/boston.yaml
 
 test: $(VENV)/.installed-test ## the test suite (needs no torch)
-	@$(BIN)/python -m pytest --ignore=tests/parity $(ARGS)
+	@$(BIN)/python $(PYTEST) --ignore=tests/parity $(ARGS)
 
 parity: $(VENV)/.installed-parity ## the comparisons with the real PyTorch
-	@$(BIN)/python -m pytest tests/parity $(ARGS)
+	@$(BIN)/python $(PYTEST) tests/parity $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
 	@$(BIN)/ruff check .

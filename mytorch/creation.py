@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -40,36 +41,74 @@ def sizes_of(args: tuple[Any, ...]) -> tuple[int, ...]:
     return shape
 
 
+def _sizes(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
+    """The shape of a factory's call. Of the other names, those without a meaning here are accepted, as for PyTorch."""
+    size = named.pop("size", None)
+    unknown = set(named) - {"layout", "pin_memory", "memory_format"}
+    if unknown:
+        raise TypeError(f"{name}() got an unexpected keyword argument '{min(unknown)}'")
+    return sizes_of(args if size is None else (size,))
+
+
 def _float_type(dtype: Any) -> np.dtype[Any]:
     return dtypes.default_float() if dtype is None else dtypes.to_numpy(dtype)
 
 
-def _from_data(data: Any, choose_type: bool = True) -> Any:
-    """A raw array (a copy) from a tensor, an array, a number or nested sequences, with PyTorch's choice of type.
-
-    Without `choose_type`, numbers keep Python's own precision.
-    """
+def _from_data(data: Any, dtype: np.dtype[Any] | None) -> Any:
+    """A raw array (a copy) from a tensor, an array, a number or nested sequences, with PyTorch's choice of type."""
     if isinstance(data, DifferentiableArray):
-        return data.array.copy()
+        data = data.array
     if isinstance(data, (np.ndarray, np.generic)):
-        return np.array(data)
-    if _holds_tensors(data):
-        data = _plain(data)
+        return np.array(data, dtype=dtype)
+    items = list(_leaves(data))
     try:
-        array = np.array(data)
+        array = np.array(_plain(data) if any(isinstance(item, DifferentiableArray) for item in items) else data)
     except ValueError:
-        raise ValueError(f"{_ragged(data)}") from None
-    if array.dtype.kind == "O" or array.dtype.kind in "USV":
+        raise ValueError(_ragged(data)) from None
+    kind = array.dtype.kind
+    if kind in "OUSV" and all(isinstance(item, int) for item in items):
+        raise RuntimeError(f"Overflow when unpacking long long: an integer in {_short(data)} does not fit into 64 bits")
+    if kind not in "biufc":
         raise TypeError(f"tensor(): expected numbers or nested sequences of numbers, got {type(data).__name__}: {_short(data)}")
-    if array.dtype.kind == "u" and not _holds_numpy(data):
-        raise RuntimeError("Overflow when unpacking long long")
-    if not choose_type:
-        return array
-    if array.dtype == np.float64 and not _holds_numpy(data):
+    if dtype is not None:
+        return _converted(array, dtype)
+    if any(isinstance(item, (DifferentiableArray, np.ndarray, np.generic)) for item in items):
+        return array.astype(functools.reduce(dtypes.promote, map(_type_of, items)), copy=False)
+    if kind == "u":
+        raise RuntimeError(f"Overflow when unpacking long long: an integer in {_short(data)} does not fit into 64 bits")
+    if kind == "f":
         return array.astype(dtypes.default_float())
-    if array.dtype == np.complex128 and not _holds_numpy(data):
-        return array.astype(dtypes.default_complex())
-    return array
+    return array.astype(dtypes.default_complex()) if kind == "c" else array
+
+
+def _type_of(item: Any) -> np.dtype[Any]:
+    raw = item.array if isinstance(item, DifferentiableArray) else item
+    return raw.dtype if isinstance(raw, (np.ndarray, np.generic)) else dtypes.scalar_dtype(raw)
+
+
+def _converted(array: Any, dtype: np.dtype[Any]) -> Any:
+    """Python numbers in an integer type: they must fit."""
+    if dtype.kind in "iu" and array.size and array.dtype.kind in "iuf":
+        limits = np.iinfo(dtype)
+        if not np.isfinite(array).all() or array.max() > limits.max or array.min() < -limits.max - 1:
+            raise RuntimeError(f"value cannot be converted to type {dtype} without overflow")
+    return array.astype(dtype, copy=False)
+
+
+def _leaves(data: Any) -> Iterator[Any]:
+    """What nested sequences hold."""
+    if isinstance(data, (list, tuple)):
+        for item in data:
+            yield from _leaves(item)
+    else:
+        yield data
+
+
+def _plain(data: Any) -> Any:
+    """Nested sequences with raw arrays in the place of tensors."""
+    if isinstance(data, (list, tuple)):
+        return [_plain(item) for item in data]
+    return data.array if isinstance(data, DifferentiableArray) else data
 
 
 def _short(data: Any) -> str:
@@ -77,51 +116,27 @@ def _short(data: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _first(data: Any) -> Any:
-    while isinstance(data, (list, tuple)) and data:
-        data = data[0]
-    return data
-
-
-def _holds_numpy(data: Any) -> bool:
-    return isinstance(_first(data), (np.ndarray, np.generic))
-
-
-def _holds_tensors(data: Any) -> bool:
-    if isinstance(data, (list, tuple)):
-        return any(_holds_tensors(d) for d in data) if data and isinstance(data[0], (list, tuple)) else any(
-            isinstance(d, DifferentiableArray) for d in data
-        )
-    return False
-
-
-def _plain(data: Any) -> Any:
-    if isinstance(data, DifferentiableArray):
-        return data.array.tolist() if data.array.dtype.kind != "f" else data.array
-    return [_plain(d) for d in data] if isinstance(data, (list, tuple)) else data
-
-
 def _ragged(data: Any) -> str:
-    lengths = sorted({len(d) for d in data if isinstance(d, (list, tuple))}) if isinstance(data, (list, tuple)) else []
+    lengths = sorted({len(d) for d in data if isinstance(d, (list, tuple))})
     return f"tensor(): nested sequences must all have one length, but there are lengths {lengths} in {_short(data)}"
 
 
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """A new tensor with a copy of `data`: a number, nested sequences, a NumPy array or a tensor.
 
-    Python floats become the default floating type (float32), integers int64; NumPy's types are kept.
+    Python floats become the default floating type (float32), integers int64; NumPy's types are kept. Sequences may
+    hold tensors and arrays.
 
     Raises:
         ValueError: the sequences are ragged.
         TypeError: something in them is no number.
+        RuntimeError: a number does not fit into the type.
 
     >>> tensor([[1, 2], [3, 4]]), tensor([1.5, 2])
     (tensor([[1, 2],
             [3, 4]]), tensor([1.5000, 2.0000]))
     """
-    array = _from_data(data, choose_type=dtype is None)
-    if dtype is not None:
-        array = array.astype(dtypes.to_numpy(dtype), copy=False)
+    array = _from_data(data, None if dtype is None else dtypes.to_numpy(dtype))
     dtypes.of(array.dtype)
     return finish(array, device, requires_grad)
 
@@ -159,6 +174,8 @@ def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_gra
     >>> scalar_tensor(3)
     tensor(3.)
     """
+    if not isinstance(s, (bool, int, float, complex, np.generic)):
+        raise TypeError(f"scalar_tensor(): argument 's' (position 1) must be Number, not {type(s).__name__}")
     return finish(np.asarray(s, _float_type(dtype)), device, requires_grad)
 
 
@@ -171,31 +188,31 @@ def is_tensor(obj: Any) -> bool:
     return isinstance(obj, Tensor)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_layout: Any) -> Tensor:
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Tensor:
     """A tensor of that shape with whatever was in memory.
 
     >>> empty(2, 3).shape
     torch.Size([2, 3])
     """
-    return finish(np.empty(sizes_of(size), _float_type(dtype)), device, requires_grad)
+    return finish(np.empty(_sizes("empty", size, named), _float_type(dtype)), device, requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_layout: Any) -> Tensor:
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Tensor:
     """A tensor of zeros.
 
     >>> zeros(2)
     tensor([0., 0.])
     """
-    return finish(np.zeros(sizes_of(size), _float_type(dtype)), device, requires_grad)
+    return finish(np.zeros(_sizes("zeros", size, named), _float_type(dtype)), device, requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_layout: Any) -> Tensor:
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Tensor:
     """A tensor of ones.
 
     >>> ones(2)
     tensor([1., 1.])
     """
-    return finish(np.ones(sizes_of(size), _float_type(dtype)), device, requires_grad)
+    return finish(np.ones(_sizes("ones", size, named), _float_type(dtype)), device, requires_grad)
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -209,35 +226,47 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     return finish(np.full(sizes_of((size,)), value, numpy), device, requires_grad)
 
 
+def _raw(input: Any) -> Any:
+    if not isinstance(input, Tensor):
+        raise TypeError(f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+    return input.array
+
+
 def _like(input: Tensor, dtype: Any) -> np.dtype[Any]:
     return input.array.dtype if dtype is None else dtypes.to_numpy(dtype)
 
 
-def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_layout: Any) -> Tensor:
+def empty_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+) -> Tensor:
     """`empty` with the shape and type of another tensor.
 
     >>> empty_like(ones(2, 3)).shape
     torch.Size([2, 3])
     """
-    return finish(np.empty_like(input.array, dtype=_like(input, dtype)), device, requires_grad)
+    return finish(np.empty_like(_raw(input), dtype=_like(input, dtype)), device, requires_grad)
 
 
-def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_layout: Any) -> Tensor:
+def zeros_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+) -> Tensor:
     """`zeros` with the shape and type of another tensor.
 
     >>> zeros_like(tensor([1, 2]))
     tensor([0, 0])
     """
-    return finish(np.zeros_like(input.array, dtype=_like(input, dtype)), device, requires_grad)
+    return finish(np.zeros_like(_raw(input), dtype=_like(input, dtype)), device, requires_grad)
 
 
-def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_layout: Any) -> Tensor:
+def ones_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+) -> Tensor:
     """`ones` with the shape and type of another tensor.
 
     >>> ones_like(tensor([1, 2]))
     tensor([1, 1])
     """
-    return finish(np.ones_like(input.array, dtype=_like(input, dtype)), device, requires_grad)
+    return finish(np.ones_like(_raw(input), dtype=_like(input, dtype)), device, requires_grad)
 
 
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -246,10 +275,10 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any 
     >>> full_like(ones(2), 3)
     tensor([3., 3.])
     """
-    return finish(np.full_like(input.array, fill_value, dtype=_like(input, dtype)), device, requires_grad)
+    return finish(np.full_like(_raw(input), fill_value, dtype=_like(input, dtype)), device, requires_grad)
 
 
-def arange(*args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def arange(*args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Tensor:
     """Numbers from start (0) up to, not including, end, in steps (1): `arange(end)`, `arange(start, end, step)`.
 
     Integers give int64; a float among the arguments gives the default floating type.
@@ -260,10 +289,11 @@ def arange(*args: Any, dtype: Any = None, device: Any = None, requires_grad: boo
     >>> arange(3), arange(1, 2, 0.5)
     (tensor([0, 1, 2]), tensor([1.0000, 1.5000]))
     """
-    numbers = [a.item() if isinstance(a, (Tensor, np.generic)) else a for a in args]
-    if not 1 <= len(numbers) <= 3:
-        raise TypeError(f"arange() takes from 1 to 3 numbers, got {len(numbers)}")
-    start, end, step = (0, numbers[0], 1) if len(numbers) == 1 else (*numbers, 1)[:3]
+    given = dict(zip(("end",) if len(args) == 1 else ("start", "end", "step"), args, strict=False)) | named
+    if len(args) > 3 or "end" not in given or set(given) - {"start", "end", "step"}:
+        raise TypeError(f"arange() takes an end, or a start, an end and a step; got {args} {named or ''}".rstrip())
+    numbers = [given.get("start", 0), given["end"], given.get("step", 1)]
+    start, end, step = numbers = [n.item() if isinstance(n, (Tensor, np.generic)) else n for n in numbers]
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
@@ -293,4 +323,6 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
     tensor([[1., 0.],
             [0., 1.]])
     """
+    if n < 0 or (m is not None and m < 0):
+        raise RuntimeError(f"n and m must be greater or equal to 0, got {n} and {m}")
     return finish(np.eye(n, m, dtype=_float_type(dtype)), device, requires_grad)

@@ -16,14 +16,15 @@ __all__ = ["set_printoptions", "tensor_repr"]
 
 
 class _Options:
-    precision = 4
-    threshold = 1000
-    edgeitems = 3
-    linewidth = 80
+    precision: int = 4
+    threshold: float = 1000
+    edgeitems: int = 3
+    linewidth: int = 80
     sci_mode: bool | None = None
 
 
 OPTIONS = _Options()
+_PROFILES = {"default": (4, 1000, 3), "short": (2, 1000, 2), "full": (4, math.inf, 3)}
 
 
 def set_printoptions(
@@ -44,16 +45,20 @@ def set_printoptions(
         profile: "default", "short" (2 digits, 2 items) or "full" (never summarised), before the other settings.
         sci_mode: always (True) or never (False) scientific notation; None decides by the values.
 
+    Raises:
+        ValueError: there is no such profile.
+
     >>> import mytorch
     >>> mytorch.set_printoptions(precision=2)
     >>> mytorch.tensor([3.14159])
     tensor([3.14])
     >>> mytorch.set_printoptions(profile="default")
     """
-    profiles: dict[str, tuple[int, float, int]] = {"default": (4, 1000, 3), "short": (2, 1000, 2), "full": (4, math.inf, 3)}
     if profile is not None:
-        digits, limit, edge = profiles[profile]
-        OPTIONS.precision, OPTIONS.threshold, OPTIONS.edgeitems, OPTIONS.linewidth = digits, limit, edge, 80  # type: ignore[assignment]
+        if profile not in _PROFILES:
+            raise ValueError(f"set_printoptions(): profile must be one of {', '.join(_PROFILES)}, not {profile!r}")
+        OPTIONS.precision, OPTIONS.threshold, OPTIONS.edgeitems = _PROFILES[profile]
+        OPTIONS.linewidth = 80
     for name, value in (
         ("precision", precision), ("threshold", threshold), ("edgeitems", edgeitems), ("linewidth", linewidth)
     ):  # fmt: skip
@@ -69,22 +74,16 @@ class _Format:
         self.floating = values.dtype.kind == "f"
         self.integral = True
         self.scientific = False
-        self.width = 1
-        values = values.reshape(-1)
-        if not self.floating:
-            self.width = max((len(str(v)) for v in values.tolist()), default=1)
-            return
-        kept = np.abs(values[np.isfinite(values) & (values != 0)].astype(np.float64))
-        if not kept.size:
-            self.width = max((len(self.write(v)) for v in values.tolist()), default=1)
-            return
-        largest, smallest = float(kept.max()), float(kept.min())
-        self.integral = bool((kept == np.ceil(kept)).all())
-        limits = largest / smallest > 1000.0 or largest > 1.0e8
-        self.scientific = limits if self.integral else limits or smallest < 1.0e-4
-        if OPTIONS.sci_mode is not None:
-            self.scientific = OPTIONS.sci_mode
-        self.width = max(len(self.write(v)) for v in values.tolist())
+        # Zeros, infinities and NaN have no say in the layout: they may stand out of line.
+        kept = values[np.isfinite(values) & (values != 0)] if self.floating else values.reshape(-1)
+        if self.floating and kept.size:
+            sizes = np.abs(kept.astype(np.float64))
+            largest, smallest = float(sizes.max()), float(sizes.min())
+            self.integral = bool((sizes == np.ceil(sizes)).all())
+            self.scientific = largest / smallest > 1000.0 or largest > 1.0e8 or smallest < 1.0e-4
+            if OPTIONS.sci_mode is not None:
+                self.scientific = OPTIONS.sci_mode
+        self.width = max((len(self.write(v)) for v in kept.tolist()), default=1)
 
     def write(self, value: Any) -> str:
         if not self.floating:
@@ -107,7 +106,7 @@ class _ComplexFormat:
 
     def __call__(self, value: complex) -> str:
         imaginary = self.imaginary(value.imag).lstrip()
-        return self.real(value.real) + ("+" if value.imag >= 0 or math.isnan(value.imag) else "") + imaginary + "j"
+        return self.real(value.real) + ("" if imaginary[0] == "-" else "+") + imaginary + "j"
 
 
 def _edges(array: Any) -> Any:
@@ -127,6 +126,8 @@ def _body(array: Any, indent: int, summarize: bool, write: Any) -> str:
         return write(array.item())  # type: ignore[no-any-return]
     if array.ndim == 1:
         fit = max(1, (OPTIONS.linewidth - indent) // (write.width + 2))
+        if summarize and not edge:
+            return "[...]"
         if summarize and array.shape[0] > 2 * edge:
             words = [*map(write, array[:edge].tolist()), " ...", *map(write, array[-edge:].tolist())]
         else:
@@ -164,8 +165,8 @@ def tensor_repr(tensor: Tensor, prefix: str = "tensor(") -> str:
         notes.append(f"grad_fn=<{tensor.grad_fn.name()}>")
     elif tensor.requires_grad:
         notes.append("requires_grad=True")
-    text, line_start = prefix + body, body.rfind("\n") + 1
-    last = len(text) - (len(prefix) + line_start if line_start else 0)
+    text = prefix + body
+    last = len(text) - text.rfind("\n") + 1
     for note in notes:
         if last + len(note) + 2 > OPTIONS.linewidth:
             text += ",\n" + " " * len(prefix) + note

@@ -135,7 +135,7 @@ def _as(input: Tensor, dtype: Any) -> Any:
     return input.dtype if dtype is None else dtype
 
 
-def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_layout: Any) -> Tensor:
+def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
     """`rand` with the shape and type of another tensor.
 
     >>> import mytorch
@@ -145,7 +145,7 @@ def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_
     return rand(input.array.shape, dtype=_as(input, dtype), device=device, requires_grad=requires_grad)
 
 
-def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_layout: Any) -> Tensor:
+def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
     """`randn` with the shape and type of another tensor.
 
     >>> import mytorch

@@ -377,7 +377,7 @@ class Tensor(TensorMethods):
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self.node is not None:
             self.node.captured_by = weakref.ref(self)
-            self.node.observed = True
+            self.node.special = True
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
         """Call `hook(grad)` when the gradient of this tensor is complete; what it returns replaces the gradient."""
@@ -386,7 +386,7 @@ class Tensor(TensorMethods):
         owner: Any = self
         if self.node is not None:
             owner = self.node
-            owner.observed = True
+            owner.special = True
         if owner.hooks is None:
             owner.hooks = {}
         return Handle.add(owner.hooks, hook)

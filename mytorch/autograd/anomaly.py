@@ -80,7 +80,7 @@ class _Watch:
 
 
 def _descent(node: Node) -> Any:
-    """Within which derivative an operation was called: its name, where that was called, and its own descent; or None."""
+    """Within which derivative an operation was called: its name, its calls, and its own descent; or None."""
     return node.metadata().get("induced_by")
 
 

@@ -53,36 +53,40 @@ def walk(
         elif _add(pending, root.node.number, root.node, gradient, False):
             heappush(heap, -root.node.number)
 
-    while heap:
-        number = -heappop(heap)
-        node, g, _ = pending.pop(number)
-        if node.observed:
+    straight_on: Any = None  # the next node and its gradient, if nothing else is pending: chains need no heap
+    while heap or straight_on is not None:
+        if straight_on is None:
+            node, g, _ = pending.pop(-heappop(heap))
+        else:
+            node, g = straight_on
+            straight_on = None
+        special = node.special
+        if special and (node.hooks is not None or node.captured_by is not None):
             g = _show_to_observers(node, g)
         if useful is not None:
             if id(node) in captured:
                 target = captured[id(node)]
                 _add(arrived, id(target), target, g, False)
-            if number not in useful:
+            if node.number not in useful:
                 continue
         if watch is not None:
             watch.entering(node)
         primitive, edges = node.primitive, node.edges
-        if primitive is not None and primitive.simple and not create_graph and node.options is None:
-            if node.tensors or node.out is not None or node.arrays is None:
-                _check_kept(node)
-            xp = NUMPY if type(g) is ndarray else namespace_of(g)
-            if len(edges) == 1:
-                results: Sequence[Any] = (primitive.vjps[0](xp, g, node.out, *node.arrays),)
-            else:
-                results = _call_vjps(primitive, edges, xp, g, node.out, node.arrays)
-        elif isinstance(node, Pick):
+        if special and isinstance(node, Pick):
             _deliver_to_output(pending, heap, node, g)
             continue
-        else:
+        if node.tensors or node.out is not None or node.arrays is None:
             _check_kept(node)
+        if special or create_graph:
             results = _derivatives(node, g, create_graph)
-        if node.shapes is not None:
-            results = _undo_broadcasting(node.shapes, results, create_graph)
+            if node.shapes is not None:
+                results = _undo_broadcasting(node.shapes, results, create_graph)
+        else:
+            xp = NUMPY if type(g) is ndarray else namespace_of(g)
+            if len(edges) == 1:
+                results = (primitive.vjps[0](xp, g, node.out, *node.arrays),)
+            else:
+                results = _call_vjps(primitive, edges, xp, g, node.out, node.arrays)
         if watch is not None:
             watch.leaving(node, results)
         for edge, gi in zip(edges, results, strict=False):
@@ -92,15 +96,17 @@ def walk(
                 gi = table.as_raw(gi)
             if isinstance(edge, Node):
                 number = edge.number
-                if number not in pending:
+                if number in pending:
+                    _add(pending, number, edge, gi, False)
+                elif heap or len(edges) > 1:
                     pending[number] = [edge, gi, False]
                     heappush(heap, -number)
                 else:
-                    _add(pending, number, edge, gi, False)
+                    straight_on = edge, gi
             elif wanted is None or id(edge) in wanted:
                 owned = not create_graph and primitive is not None and gi is not g and gi.base is None
                 _add(arrived, id(edge), edge, gi, owned)
-        if node.post_hooks is not None:
+        if special and node.post_hooks is not None:
             _run_post_hooks(node, results, g)
         if not keep_graph and (node.tensors or node.out is not None or primitive is None):
             node.release()

@@ -8,6 +8,7 @@ keeps the graph alive.
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import warnings
@@ -96,7 +97,7 @@ class FunctionCtx:
         """
         if self._saved is None:
             raise RuntimeError(_FREED)
-        return tuple(None if s is None else self._restore(i, s) for i, s in enumerate(self._saved))
+        return tuple([None if s is None else self._restore(i, s) for i, s in enumerate(self._saved)])
 
     def _restore(self, position: int, saved: _Saved) -> Any:
         tensor, node = saved.tensor, self._node()
@@ -116,12 +117,11 @@ class FunctionCtx:
 class FunctionNode(Node):
     """A call of a user's function. Attributes that the node lacks are looked up in the context."""
 
-    __slots__ = ("accepts", "ctx", "picks", "returned", "wanted")
+    __slots__ = ("accepts", "ctx", "picks", "returned")
 
     function: ClassVar[Any] = None
     ctx: FunctionCtx
     accepts: tuple[Any, ...]  # for each argument of forward, (shape, type) of a tensor, or None
-    wanted: tuple[int, ...]  # the positions of the arguments that the edges belong to
     returned: tuple[Any, ...]  # for each result, (shape, type) of a tensor, or None
     picks: list[Any]  # for each of several results, a weak reference to the node that hands its gradient on
 
@@ -149,18 +149,22 @@ class FunctionNode(Node):
         if not isinstance(returned, tuple):
             returned = (returned,)
         count = len(self.accepts)
-        if len(returned) < count or any(extra is not None for extra in returned[count:]):
+        if len(returned) != count and (len(returned) < count or any(g is not None for g in returned[count:])):
             raise RuntimeError(
                 f"function {self.name()} returned an incorrect number of gradients "
                 f"(expected {count}, got {len(returned)})"
             )
-        for position, (g, accepted) in enumerate(zip(returned, self.accepts, strict=False)):
-            if g is not None and accepted is None:
+        checked: list[Any] = []
+        for position, accepted in enumerate(self.accepts):
+            g = returned[position]
+            if accepted is not None:
+                checked.append(self._checked(len(checked), g, accepted, create_graph))
+            elif g is not None:
                 raise RuntimeError(
                     f"function {self.name()} returned a gradient different than None at position {position + 1}, "
                     "but the corresponding forward input was not a Variable"
                 )
-        return [self._checked(index, returned[at], create_graph) for index, at in enumerate(self.wanted)]
+        return checked
 
     def _as_given(self, g: Any, result: Any) -> Any:
         """A gradient as the user's `backward` sees it."""
@@ -170,21 +174,23 @@ class FunctionNode(Node):
             return wrap(np.zeros(*result))
         return g if isinstance(g, DifferentiableArray) else wrap(g)
 
-    def _checked(self, index: int, g: Any, create_graph: bool) -> Any:
-        """The gradient for an edge as the engine wants it: of the argument's type, and of a shape that fits."""
+    def _checked(self, index: int, g: Any, accepted: Any, create_graph: bool) -> Any:
+        """The gradient for an edge as the engine wants it: of the argument's shape and type."""
         if g is None or self.edges[index] is None:
             return None
         if not isinstance(g, DifferentiableArray):
             raise RuntimeError(f"expected Variable or None (got {type(g).__name__})")
-        shape, dtype = self.accepts[self.wanted[index]]
-        if g.array.shape != shape and not _expands_to(shape, g.array.shape):
-            raise RuntimeError(
-                f"Function {self.name()} returned an invalid gradient at index {index} - got {list(g.array.shape)} "
-                f"but expected shape compatible with {list(shape)}"
-            )
-        if create_graph:
-            return convert(g, dtype)
-        return g.array if g.array.dtype == dtype else g.array.astype(dtype)
+        shape, dtype = accepted
+        if g.array.shape != shape:
+            if not _expands_to(shape, g.array.shape):
+                raise RuntimeError(
+                    f"Function {self.name()} returned an invalid gradient at index {index} - got {list(g.array.shape)} "
+                    f"but expected shape compatible with {list(shape)}"
+                )
+            g = apply_primitive(table.TABLE["sum_to"], g, shape=shape)
+        if g.array.dtype != dtype:
+            g = convert(g, dtype)
+        return g if create_graph else g.array
 
     def release(self) -> None:
         """Forget the saved tensors. A function that saved none can be walked again."""
@@ -197,7 +203,7 @@ class FunctionNode(Node):
 
     def reload(self, twin: Any) -> None:
         """Take over the context of the same call, made again."""
-        self.ctx, self.arrays = twin.ctx, twin.arrays
+        self.ctx, self.arrays = copy.copy(twin.ctx), twin.arrays  # a copy, since each is freed in its own time
         self.ctx._node = weakref.ref(self)
 
 
@@ -302,11 +308,8 @@ class Function:
             args, kwargs = bound.args, bound.kwargs
         inputs = (*args, *kwargs.values())
         ctx = FunctionCtx()
-        ctx.needs_input_grad = tuple(isinstance(x, DifferentiableArray) and x.requires_grad for x in inputs)
-        recording = mode.enabled and any(ctx.needs_input_grad)
-        node = new_object(cls._node_type)
-        node.ctx = ctx
-        _note_inputs(node, inputs)
+        ctx.needs_input_grad = needs = tuple([isinstance(x, DifferentiableArray) and x.requires_grad for x in inputs])
+        node = _node_for(cls, ctx, inputs) if mode.enabled and True in needs else None
 
         enabled, mode.enabled = mode.enabled, False
         try:
@@ -316,32 +319,43 @@ class Function:
             else:
                 output = cls.forward(ctx, *args, **kwargs)
             returned = output if isinstance(output, tuple) else (output,)
-            _check_dirty(ctx, inputs, returned)
+            if ctx._dirty:
+                _check_dirty(ctx, inputs, returned)
             results = _fresh_aliases(ctx, inputs, returned)
         finally:
             mode.enabled = enabled
 
-        if recording:
-            _tie(node, returned, results, separate, inputs)
+        if node is not None:
+            if separate:
+                _refuse_saving_returned_inputs(ctx, inputs, returned)
+            _tie(node, returned, results)
             if mode.observe is not None:
                 mode.observe(node)
         return tuple(results) if isinstance(output, tuple) else results[0]
 
 
-def _note_inputs(node: FunctionNode, inputs: Sequence[Any]) -> None:
-    """Note where the arguments' gradients go, before `forward` can change the arguments."""
-    tensors = {i: x for i, x in enumerate(inputs) if isinstance(x, DifferentiableArray)}
-    node.accepts = tuple(
-        (tensors[i].array.shape, tensors[i].array.dtype) if i in tensors else None for i in range(len(inputs))
-    )
-    node.wanted = tuple(tensors)
-    node.edges = tuple((x if x.node is None else x.node) if x.requires_grad else None for x in tensors.values())
-    node.shapes = tuple(x.array.shape for x in tensors.values())
+def _node_for(cls: type[Function], ctx: FunctionCtx, inputs: Sequence[Any]) -> FunctionNode:
+    """A node that knows where the arguments' gradients go; made before `forward` can change the arguments."""
+    node = new_object(cls._node_type)
+    node.ctx = ctx
+    accepts: list[Any] = []
+    edges: list[Any] = []
+    for x in inputs:
+        if isinstance(x, DifferentiableArray):
+            accepts.append((x.array.shape, x.array.dtype))
+            edges.append((x if x.node is None else x.node) if x.requires_grad else None)
+        else:
+            accepts.append(None)
+    node.accepts, node.edges = tuple(accepts), tuple(edges)
     node.arrays, node.tensors, node.out = (), (), None
+    return node
 
 
 def _among(tensor: Any, others: Sequence[Any]) -> bool:
-    return any(tensor is other for other in others)
+    for other in others:  # noqa: SIM110 - `in` would compare elements, and a generator costs more than the loop
+        if tensor is other:
+            return True
+    return False
 
 
 def _check_dirty(ctx: FunctionCtx, inputs: Sequence[Any], returned: Sequence[Any]) -> None:
@@ -370,9 +384,17 @@ def _fresh_aliases(ctx: FunctionCtx, inputs: Sequence[Any], returned: Sequence[A
     ]
 
 
-def _tie(
-    node: FunctionNode, returned: Sequence[Any], results: Sequence[Any], separate: bool, inputs: Sequence[Any]
-) -> None:
+def _refuse_saving_returned_inputs(ctx: FunctionCtx, inputs: Sequence[Any], returned: Sequence[Any]) -> None:
+    for tensor in ctx._to_save:
+        if _among(tensor, inputs) and _among(tensor, returned) and not _among(tensor, ctx._dirty):
+            raise RuntimeError(
+                "An input that has been returned as-is as output is being saved for backward. This is not supported "
+                "if you override setup_context. You should return and save a view of the input instead, e.g. with "
+                "x.view_as(x) or setup ctx inside the forward function itself."
+            )
+
+
+def _tie(node: FunctionNode, returned: Sequence[Any], results: Sequence[Any]) -> None:
     """Make the results descend from the node, and put what is to be saved into its context.
 
     `returned` is what `forward` returned and `results` what the user gets: they differ in arguments returned as is.
@@ -381,13 +403,13 @@ def _tie(
     node.number = next_number()
     node.outputs = len(results)
     node.picks = [None] * len(results)
-    node.returned = tuple(
-        (r.array.shape, r.array.dtype) if isinstance(r, DifferentiableArray) else None for r in results
-    )
+    kinds: list[Any] = []
     tied: list[tuple[Any, int]] = []
     for index, (original, result) in enumerate(zip(returned, results, strict=True)):
         if not isinstance(result, DifferentiableArray):
+            kinds.append(None)
             continue
+        kinds.append((result.array.shape, result.array.dtype))
         if _among(original, ctx._non_differentiable) or result.array.dtype.kind not in "fc":
             result.node, result.requires_grad = None, False
             continue
@@ -395,16 +417,9 @@ def _tie(
             _check_writable(result)
         result.node, result.requires_grad = node.output(index), True
         tied.append((result, index))
+    node.returned = tuple(kinds)
     ctx._node = weakref.ref(node)
-    ctx._saved = tuple(_save(i, tensor, tied) for i, tensor in enumerate(ctx._to_save))
-    if separate:
-        for tensor in ctx._to_save:
-            if _among(tensor, inputs) and _among(tensor, returned) and not _among(tensor, ctx._dirty):
-                raise RuntimeError(
-                    "An input that has been returned as-is as output is being saved for backward. This is not "
-                    "supported if you override setup_context. You should return and save a view of the input instead, "
-                    "e.g. with x.view_as(x) or setup ctx inside the forward function itself."
-                )
+    ctx._saved = tuple([_save(i, tensor, tied) for i, tensor in enumerate(ctx._to_save)])
     ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
 
 

@@ -48,7 +48,7 @@ class Node:
     hooks: dict[int, Callable[..., Any]] | None = None  # on the gradient that arrives
     post_hooks: dict[int, Callable[..., Any]] | None = None
     captured_by: Any = None  # a tensor that wants this gradient in its `.grad` (retain_grad)
-    observed: bool = False  # there is something in `hooks` or `captured_by`
+    special: bool = True  # the walk must look for hooks, options, shapes and the like
     outputs: int = 1
     forward_stack: Any = None  # where the operation was called (a `traceback.StackSummary`), under anomaly detection
     recompute: Callable[[Node], None] | None = None  # brings back what a checkpoint has dropped
@@ -71,13 +71,14 @@ class Node:
         """Call `hook(grad_inputs, grad_outputs)` after this node's derivatives have been computed."""
         if self.post_hooks is None:
             self.post_hooks = {}
+        self.special = True
         return Handle.add(self.post_hooks, hook)
 
     def register_prehook(self, hook: Callable[..., Any]) -> Handle:
         """Call `hook(grad_outputs)` before this node's derivatives are computed."""
         if self.hooks is None:
             self.hooks = {}
-        self.observed = True
+        self.special = True
         return Handle.add(self.hooks, lambda g: _first(hook((g,))))
 
     def backward(self, xp: Any, gradient: Any, create_graph: bool) -> Sequence[Any]:
@@ -110,6 +111,13 @@ class Node:
 
 def _first(value: Any) -> Any:
     return value[0] if isinstance(value, tuple) else value
+
+
+class PrimitiveNode(Node):
+    """An application of a primitive; each primitive has a class of its own. `special` is False for the plain ones."""
+
+    __slots__ = ("special",)
+    special: bool
 
 
 class Pick(Node):

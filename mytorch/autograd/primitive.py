@@ -30,7 +30,7 @@ import numpy as np
 
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import mode
-from mytorch.autograd.node import Node, Pick, new_object, next_number
+from mytorch.autograd.node import Node, Pick, PrimitiveNode, new_object, next_number
 from mytorch.backend import shortcuts
 from mytorch.backend.dtypes import common_dtype, default_float
 
@@ -134,7 +134,7 @@ class Primitive:
         self.keeps, self.keeps_out = _what_is_kept(self)
         self.nothing: tuple[Any, ...] = (None,) * len(self.vjps)
         grad_name = grad_name or "".join(part.capitalize() for part in name.split("_")) + "Backward0"
-        self.node_type: type[Node] = type(grad_name, (Node,), {"__slots__": (), "primitive": self, "outputs": outputs})
+        self.node_type: type[PrimitiveNode] = type(grad_name, (PrimitiveNode,), {"__slots__": (), "primitive": self, "outputs": outputs})
         if self.vjps and len(self.vjps) <= 2 and joint is None:
             self._prepare_fast_road()
         TABLE[name] = self
@@ -226,6 +226,7 @@ def apply1(primitive: Primitive, x: Any) -> Any:
     if needed and primitive.differentiates:
         node = new_object(primitive.node_type)
         node.number = next_number()
+        node.special = False
         node.edges = (x if x.node is None else x.node,)
         if primitive.keep_by_need[True][0]:
             node.arrays, node.tensors = (a,), (x,)
@@ -274,6 +275,7 @@ def apply2(primitive: Primitive, x: Any, y: Any) -> Any:
     if (need_x or need_y) and mode.enabled and primitive.differentiates:
         node = new_object(primitive.node_type)
         node.number = next_number()
+        node.special = False
         node.edges = (
             (x if x.node is None else x.node) if need_x else None,
             (y if y.node is None else y.node) if need_y else None,
@@ -291,6 +293,7 @@ def apply2(primitive: Primitive, x: Any, y: Any) -> Any:
             shape = a.shape
             if shape != b.shape:
                 node.shapes = (shape, b.shape)
+                node.special = True
         if primitive.keep_out_by_need[need_x, need_y]:
             node.out = out.array
             node.out_version = (out.counter(), 0)
@@ -421,6 +424,7 @@ def _record(
     """A node for an operation with any number of inputs, with what its derivatives need of them."""
     node = new_object(primitive.node_type)
     node.number = next_number()
+    node.special = True
     edges = []
     for x in inputs:
         needed = isinstance(x, DifferentiableArray) and x.requires_grad

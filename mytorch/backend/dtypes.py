@@ -254,7 +254,7 @@ class finfo:  # noqa: N801 - PyTorch's name
         self.max = float(limits.max)
         self.min = float(limits.min)
         self.tiny = self.smallest_normal = float(limits.smallest_normal)
-        self.resolution = float(limits.resolution)
+        self.resolution = float(str(limits.resolution))  # through text: float16's 0.001 is not exactly 0.001
         self.dtype = str(limits.dtype)
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ gradients that pass it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -145,13 +146,20 @@ class _BackwardWatch:
         for hook in list(self.hooks.backward_pre.values()):
             gradients = _checked(hook(self.module, gradients), gradients)
         self.grad_outputs = gradients
-        if not self.watched:  # no gradient leaves through the inputs, so the hooks are called now
+        if not self.watched and self.hooks.backward:
+            warnings.warn(
+                "Full backward hook is firing when gradients are computed with respect to module outputs since no "
+                "inputs require gradients.",
+                stacklevel=2,
+            )
             for hook in list(self.hooks.backward.values()):
                 if hook(self.module, (None,) * self.slots, gradients) is not None:
                     raise RuntimeError("Backward hook for a module without inputs that require grad must return None")
         return gradients
 
     def _left(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
+        if self.grad_outputs is None:  # they reached the inputs past the outputs, as second derivatives do
+            return gradients
         full: list[Any] = [None] * self.slots
         for i, g in zip(self.watched, gradients, strict=True):
             full[i] = g

@@ -1,7 +1,7 @@
 """Losses as layers. What they compute is described with the function of the same name in `functional`.
 
-Every loss takes `reduction`: "mean", "sum", or "none" for a loss for each element; `size_average` and `reduce` are older
-ways to say the same.
+Every loss takes `reduction`: "mean", "sum", or "none" for a loss for each element; `size_average` and `reduce` are
+older ways to say the same.
 """
 
 from __future__ import annotations

@@ -112,11 +112,8 @@ class Module:
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
-        for names in self._registers():
+        for names in (self._parameter_names, self._module_names, self._buffer_names):
             names.pop(name, None)
-
-    def _registers(self) -> tuple[dict[str, Any], ...]:
-        return self._parameter_names, self._module_names, self._buffer_names
 
     def _make_room(self, name: str, names: dict[str, Any]) -> None:
         """Forget what a name stood for, unless it is among `names` already."""

@@ -82,8 +82,8 @@ def _misfit(key: str, target: Tensor, source: Any) -> str | None:
     """Why a value cannot be loaded, or None."""
     if not isinstance(source, Tensor):
         return (
-            f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint but '
-            f"received {type(source)}"
+            f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint '
+            f"but received {type(source)}"
         )
     if source.array.shape != target.array.shape:
         return (

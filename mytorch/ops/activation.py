@@ -345,7 +345,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
     >>> import mytorch
     >>> hardswish(mytorch.tensor([-4.0, 1.0, 4.0]))
-    tensor([-0.0000,  0.6667,  4.0000])
+    tensor([-0.0000, 0.6667, 4.0000])
     """
     return _activate(_hardswish, input, inplace)
 

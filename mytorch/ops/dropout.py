@@ -1,4 +1,4 @@
-"""Dropout: multiplication with random masks, drawn from PyTorch's streams so that the same seed drops the same elements."""
+"""Dropout: multiplication with random masks from PyTorch's streams, so that the same seed drops the same elements."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     ndim = input.array.ndim
     if ndim == 3:
         warnings.warn(
-            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - "
-            "input is interpreted as shape (N, C, L), where C is the channel dim. Use dropout1d for this.",
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired "
+            "- input is interpreted as shape (N, C, L), where C is the channel dim. Use dropout1d for this.",
             stacklevel=2,
         )
     elif ndim != 4:
@@ -123,9 +123,9 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 def _warn_of_shape(name: str, ndim: int, dimensions: str, expected: str) -> None:
     warnings.warn(
         f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in a future "
-        f"release. To retain the behavior and silence this warning, please use dropout instead. Note that {name} exists "
-        f"to provide channel-wise dropout on inputs with {dimensions}, a channel dimension, and an optional batch "
-        f"dimension (i.e. {expected} inputs).",
+        f"release. To retain the behavior and silence this warning, please use dropout instead. Note that {name} "
+        f"exists to provide channel-wise dropout on inputs with {dimensions}, a channel dimension, and an optional "
+        f"batch dimension (i.e. {expected} inputs).",
         stacklevel=3,
     )
 

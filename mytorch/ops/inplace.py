@@ -119,6 +119,8 @@ def copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     >>> mytorch.zeros(2).copy_(mytorch.tensor([1, 2]))
     tensor([1., 2.])
     """
+    if isinstance(src, (bool, int, float)):
+        return write(input, src)  # type: ignore[no-any-return]
     if not isinstance(src, DifferentiableArray):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
     source: Any = src

@@ -139,8 +139,8 @@ def _compare(primitive: Primitive, x: Any, y: Any, reduction: str, weight: Any =
     """Apply a loss of a difference; with `weight`, the elements' losses are multiplied before they are reduced."""
     if x.array.shape != y.array.shape:
         warnings.warn(
-            f"Using a target size ({y.shape}) that is different to the input size ({x.shape}). This will likely lead to "
-            "incorrect results due to broadcasting. Please ensure they have the same size.",
+            f"Using a target size ({y.shape}) that is different to the input size ({x.shape}). This will likely lead "
+            "to incorrect results due to broadcasting. Please ensure they have the same size.",
             stacklevel=3,
         )
         _check_broadcast(x.array.shape, y.array.shape)

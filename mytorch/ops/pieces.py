@@ -107,7 +107,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     (tensor([1, 2]), tensor([3, 4]))
     """
     if not input.array.ndim:
-        raise RuntimeError("unbind() expects at least a 1-dimensional tensor")
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     axis = normalize_dim(dim, input.array.ndim)
     return tuple(apply(_unbind, input, axis=axis, index=i) for i in range(_size(input, axis)))
 
@@ -241,6 +241,8 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     >>> movedim(mytorch.zeros(2, 3, 4), 0, -1).shape
     torch.Size([3, 4, 2])
     """
+    if isinstance(source, int) != isinstance(destination, int):
+        raise TypeError("movedim(): source and destination must both be numbers or both be sequences")
     ndim = input.array.ndim
     came = normalize_dims((source,) if isinstance(source, int) else tuple(source), ndim) or ()
     went = normalize_dims((destination,) if isinstance(destination, int) else tuple(destination), ndim) or ()

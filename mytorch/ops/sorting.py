@@ -138,14 +138,17 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     """How often each of 0, 1, 2, ... occurs in a vector of non-negative integers, or the sum of its weights.
 
     Raises:
-        RuntimeError: the input is no vector of non-negative integers, or the weights have another size.
+        NotImplementedError: the input holds no integers.
+        RuntimeError: it is no vector, one is negative, or the weights have another size.
 
     >>> import mytorch
     >>> bincount(mytorch.tensor([0, 2, 2]))
     tensor([1, 0, 2])
     """
     array = input.array
-    if array.ndim != 1 or array.dtype.kind not in "iu" or (array.size and array.min() < 0):
+    if array.dtype.kind not in "iu":
+        raise NotImplementedError(f"bincount() is not implemented for {input.dtype}")
+    if array.ndim != 1 or (array.size and array.min() < 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if weights is not None and weights.array.shape != array.shape:
         raise RuntimeError("weights should be 1-d and have the same length as input")

@@ -108,19 +108,17 @@ class ElementwiseOptimizer(Optimizer):
     def _step_block(self, group: dict[str, Any], block: Block) -> None:
         grads = [p._grad for p in block.params]
         scalars = block.common_scalars()
-        for grad in grads:
-            if grad is None:
-                scalars = None
-        if scalars is None:
+        missing = [grad for grad in grads if grad is None]
+        if scalars is None or missing:
             for index in range(len(grads)):
                 self._step_parameter(group, block, index)
             return
         coefficients = block.coefficients(self.advance(group, scalars))
         for name, number in scalars.items():
             block.scalars[name].fill(number)
-        for indices, piece in block.runs:
+        for indices, piece, gathered in block.runs:
             block.gather(indices, grads)
-            self.update(group, coefficients, piece, piece.grad)
+            self.update(group, coefficients, piece, gathered)
         for index in block.apart:
             self._update_parameter(group, coefficients, block, index)
         for p in block.params:

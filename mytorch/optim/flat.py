@@ -78,11 +78,10 @@ def memory_order(array: Array) -> list[int]:
 class Piece:
     """Arrays of one length that a formula works on in one go: a parameter, a part of one, or several."""
 
-    __slots__ = ("grad", "param", "part", "state", "work")
+    __slots__ = ("param", "part", "state", "work")
 
-    def __init__(self, param: Array, grad: Array | None, state: list[Array], work: list[Array], part: Any) -> None:
+    def __init__(self, param: Array, state: list[Array], work: list[Array], part: Any) -> None:
         self.param, self.state, self.work = param, state, work
-        self.grad = grad  # the buffer that gradients are gathered in
         self.part = part  # where this piece lies within its parameter
 
 
@@ -145,8 +144,11 @@ class Block:
             p.array = view
         self._gradients = [self._view(self.grad, index) for index in range(len(self.params))]
         self._pieces: dict[int, list[Piece]] = {}
-        self.runs = [(indices, self._piece(start, stop, 0)) for indices, start, stop in self._runs()]
-        together = {index for indices, _ in self.runs for index in indices}
+        self.runs = [
+            (indices, self._piece(start, stop, start), self.grad[start:stop].view(np.ndarray))
+            for indices, start, stop in self._runs()
+        ]
+        together = {index for indices, _, _ in self.runs for index in indices}
         self.apart = [index for index in range(len(self.params)) if index not in together]
 
     def _runs(self) -> Iterator[tuple[list[int], int, int]]:
@@ -169,9 +171,9 @@ class Block:
         return np.transpose(stretch, np.argsort(order)).view(np.ndarray)
 
     def _piece(self, start: int, stop: int, origin: int) -> Piece:
-        param, grad, *state = [b[start:stop].view(np.ndarray) for b in (self.param, self.grad, *self.state)]
+        param, *state = [buffer[start:stop].view(np.ndarray) for buffer in (self.param, *self.state)]
         work = [scratch[: stop - start] for scratch in self._scratch]
-        return Piece(param, grad, state, work, slice(start - origin, stop - origin))
+        return Piece(param, state, work, slice(start - origin, stop - origin))
 
     def pieces(self, index: int) -> list[Piece]:
         """One parameter alone, cut into parts that fit into the cache."""
@@ -223,27 +225,29 @@ class Block:
 class LoneBlock(Block):
     """A parameter that stays where it is, because others hold its memory too."""
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        param, *state = [as_real(array) for array in (self.param, *self.state)]
+        work = [np.empty_like(param, order="K") for _ in range(SCRATCH)]
+        self._whole = [Piece(param, state, work, ...)]
+        self._holders = holders(self.params[0])
+
     def _place(self, states: int) -> None:
-        array = self.params[0].array
-        self.param = array
-        self.state = [np.zeros_like(array, order="K", subok=False) for _ in range(states)]
+        self.param = self.params[0].array
+        self.state = [np.zeros_like(self.param, order="K", subok=False) for _ in range(states)]
         self.runs, self.apart = [], [0]
 
     def _view(self, buffer: Array, index: int) -> Array:
         return buffer
 
     def pieces(self, index: int) -> list[Piece]:
-        if not hasattr(self, "_whole"):
-            param, *state = [as_real(array) for array in (self.param, *self.state)]
-            work = [np.empty_like(param, order="K") for _ in range(SCRATCH)]
-            self._whole = [Piece(param, None, state, work, ...)]
-            self._holders = holders(self.params[0])
         return self._whole
 
     def gradient(self, index: int, grad: Any) -> Array:
         return as_real(grad.array)
 
     def intact(self) -> bool:
+        """Also whether nobody has let go of the memory since: then it may be moved after all."""
         return super().intact() and holders(self.params[0]) >= self._holders
 
 
@@ -284,7 +288,8 @@ class Plan:
                 free.setdefault(real_dtype(p.array.dtype), []).append(p)
             else:
                 batches.append((LoneBlock, [p]))
-        batches.extend((Block, params) for params in free.values())
+        # By size, so that the small ones lie side by side and can be updated together.
+        batches.extend((Block, sorted(params, key=lambda p: p.array.size)) for params in free.values())
         stateless = hidden and not buffers
         self.blocks = [
             kind(params, [{} if stateless else state[p] for p in params], buffers, scalars, hidden)

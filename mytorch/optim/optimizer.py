@@ -241,11 +241,10 @@ class Optimizer:
 
 def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
     """A class's `step`, with the hooks run around it and a note that it was called."""
-    if hasattr(step, "notes_its_call"):
-        return step
-
     @functools.wraps(step)
     def wrapper(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if type(self).step is not wrapper:  # called by a subclass's step, around which the hooks run
+            return step(self, *args, **kwargs)
         self._opt_called = True
         for hook in list(self._step_pre_hooks.values()):
             replaced = hook(self, args, kwargs)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mytorch.utils import data
+from mytorch.utils import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]

@@ -95,7 +95,9 @@ OVER_DIMS: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...]]] = {
         lambda F, x, y, w, b: F.bilinear(x, y, w, b), (normals(4, 2), normals(4, 3), normals(5, 2, 3), normals(5))
     ),
     "pairwise_distance": (lambda F, x, y: F.pairwise_distance(x, y), (normals(4, 3), normals(4, 3))),
-    "pairwise_distance p": (lambda F, x, y: F.pairwise_distance(x, y, p=3, keepdim=True), (normals(4, 3), normals(4, 3))),
+    "pairwise_distance p": (
+        lambda F, x, y: F.pairwise_distance(x, y, p=3, keepdim=True), (normals(4, 3), normals(4, 3))
+    ),
     "cosine_similarity": (lambda F, x, y: F.cosine_similarity(x, y), (normals(4, 3), normals(4, 3))),
     "cosine_similarity dim": (lambda F, x, y: F.cosine_similarity(x, y, dim=0), (normals(4, 3), normals(4, 3))),
 }  # fmt: skip
@@ -173,7 +175,9 @@ LOSSES: dict[str, Loss] = {
     "cosine": _loss("cosine_embedding_loss", normals(5, 3), normals(5, 3), signs(5), margin=-0.2),
     "cosine one": _loss("cosine_embedding_loss", normals(3), normals(3), signs()),
     "triplet": _loss("triplet_margin_loss", normals(5, 3), normals(5, 3), normals(5, 3)),
-    "triplet swap p": _loss("triplet_margin_loss", normals(5, 3), normals(5, 3), normals(5, 3), margin=2.0, p=3, swap=True),
+    "triplet swap p": _loss(
+        "triplet_margin_loss", normals(5, 3), normals(5, 3), normals(5, 3), margin=2.0, p=3, swap=True
+    ),
     "triplet distance": _loss(
         "triplet_margin_with_distance_loss", normals(5, 3), normals(5, 3), normals(5, 3),
         distance_function=lambda x, y: (x - y).abs().sum(-1), swap=True,
@@ -193,7 +197,7 @@ REDUCTIONS = ("mean", "sum", "none")
 def derivatives(
     torch: Any, function: Callable[..., Any], arrays: tuple[np.ndarray, ...], dtype: Any = None
 ) -> list[Any]:
-    """The result, its gradients by the inputs and the gradients of these, weighted with fixed factors; None if there are none.
+    """The result, its gradients by the inputs and their gradients, weighted with fixed factors; None if there are none.
 
     The first input is differentiated; so are the others if they are floating point and PyTorch allows it.
     """
@@ -268,10 +272,10 @@ def at_edges(torch: Any, function: Callable[[Any], Any], dtype: Any = None) -> l
 def loss_case(
     torch: Any, name: str, function: Callable[..., Any], arrays: Any, reduction: str, dtype: Any = None
 ) -> list[Any]:
-    """`derivatives` of a loss by its differentiable arguments; weights are fixed, and PyTorch's kernels decide the rest."""
+    """`derivatives` of a loss; targets and weights are held fixed where PyTorch has no derivative by them."""
     F = torch.nn.functional
-    fixed = "weight" in name or name.startswith(("bce", "kl", "gaussian", "poisson", "hinge", "ranking", "cosine", "soft",
-                                                 "multi"))  # fmt: skip
+    no_target = ("bce", "kl", "gaussian", "poisson", "hinge", "ranking", "cosine", "soft", "multi")
+    fixed = "weight" in name or name.startswith(no_target)
 
     def run(*xs: Any) -> Any:
         xs = tuple(x.detach() if fixed and i else x for i, x in enumerate(xs))

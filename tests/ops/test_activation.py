@@ -181,3 +181,22 @@ def test_names_of_nodes():
         "PreluKernelBackward0": F.prelu(x, torch.ones(1, dtype=torch.float64)),
     }  # fmt: skip
     assert {name: out.grad_fn.name() for name, out in names.items()} == {name: name for name in names}
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: F.prelu(torch.zeros(1), torch.zeros(1, 1)),
+            RuntimeError,
+            "Expected `weight` to be a scalar or 1D tensor",
+        ),
+        (lambda: F.prelu(torch.tensor(1.0), torch.zeros(2)), RuntimeError, "Not allow zero-dim input tensor"),
+        (lambda: F.hardtanh(torch.zeros(1), 2.0, 1.0), ValueError, "min_val cannot be greater than max_val"),
+        (lambda: F.celu(torch.zeros(1), alpha=0.0), RuntimeError, "alpha cannot be 0 for CELU"),
+        (lambda: F.glu(torch.tensor(1.0)), RuntimeError, "glu does not support 0-dimensional tensors"),
+    ],
+)
+def test_refusals(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -53,7 +53,7 @@ def test_parameters_lie_side_by_side() -> None:
     set_grads(params)
     optimizer.step()
     assert blocks(optimizer) == [Block]
-    addresses = [p.data_ptr() for p in params if p.numel()]
+    addresses = sorted(p.data_ptr() for p in params if p.numel())
     assert all(address % ALIGNMENT == 0 for address in addresses)
     assert np.diff(addresses).tolist() == [ALIGNMENT, ALIGNMENT, ALIGNMENT]
     for p, array in zip(params, before, strict=True):
@@ -229,7 +229,8 @@ def test_gradients_of_any_layout(rows: int) -> None:
 
 @pytest.mark.parametrize("kind", ["Adam", "SGD", "RMSprop", "Rprop", "ASGD"])
 def test_large_parameters_are_cut(kind: str) -> None:
-    shapes = [(7,), (3, PIECE), (PIECE + 1,), (PIECE - 8,), (9,), (PIECE // 2,)]
+    third = PIECE // 3
+    shapes = [(7,), (3, PIECE), (PIECE + 1,), (PIECE - 8,), (9,), (PIECE // 2,), *[(third,)] * 5]
     generator = np.random.default_rng(1)
     params = make(*shapes)
     parts = [mytorch.tensor(p.array.reshape(-1)[::1009].copy(), requires_grad=True) for p in params]
@@ -241,6 +242,9 @@ def test_large_parameters_are_cut(kind: str) -> None:
             part.grad = mytorch.tensor(grad.reshape(-1)[::1009].copy())
         a.step()
         b.step()
+    (block,) = a._plans[0].blocks
+    assert [indices for indices, _, _ in block.runs] == [[0, 1, 2, 3], [4, 5], [6, 7]]
+    assert block.apart == [8, 9, 10]
     for p, part in zip(params, parts, strict=True):
         np.testing.assert_array_equal(p.array.reshape(-1)[::1009], part.array)
 
@@ -361,6 +365,22 @@ def test_frozen_parameters_stay_out() -> None:
     assert [optimizer.state[p]["step"].item() for p in params] == [1.0, 3.0, 3.0]
 
 
+def test_a_shared_parameter_without_gradient() -> None:
+    params = make((4, 3), (5,))
+    alias = params[0].detach()
+    optimizer = adam(params)
+    optimizer.state.clear()
+    for p in params:
+        p.grad = None
+    before = alias.numpy().copy()
+    optimizer.step()
+    optimizer.step()
+    np.testing.assert_array_equal(params[0].detach().numpy(), before)
+    set_grads(params)
+    optimizer.step()
+    assert [optimizer.state[p]["step"].item() for p in params] == [1.0, 1.0]
+
+
 def test_no_gradient_at_all() -> None:
     params = make((4, 3), (5,))
     optimizer = mytorch.optim.Adam(params)
@@ -392,7 +412,7 @@ def test_a_graph_in_hand_does_not_stop_the_move_for_long() -> None:
     assert blocks(optimizer) == [Block]
 
 
-@pytest.mark.parametrize("change", ["fill", "exchange", "drop", "clear", "replace", "count"])
+@pytest.mark.parametrize("change", ["fill", "exchange", "forget", "drop", "clear", "replace", "count"])
 def test_changes_of_the_state_count(change: str) -> None:
     params = make((4, 3), (5,))
     optimizer = adam(params)
@@ -403,6 +423,8 @@ def test_changes_of_the_state_count(change: str) -> None:
             o.state[p]["exp_avg"].fill_(2.0)
         elif change == "exchange":
             o.state[p]["exp_avg"] = mytorch.full((4, 3), 2.0)
+        elif change == "forget":
+            del o.state[p]["exp_avg_sq"]
         elif change == "drop":
             del o.state[p]
         elif change == "clear":
@@ -419,7 +441,7 @@ def test_changes_of_the_state_count(change: str) -> None:
         np.testing.assert_array_equal(p.array, q.array)
         for key in ("step", "exp_avg", "exp_avg_sq"):
             np.testing.assert_array_equal(optimizer.state[p][key].array, twin.state[q][key].array)
-    steps = {"fill": 2, "exchange": 2, "drop": 1, "clear": 1, "replace": 1, "count": 8}
+    steps = {"fill": 2, "exchange": 2, "forget": 2, "drop": 1, "clear": 1, "replace": 1, "count": 8}
     assert optimizer.state[params[0]]["step"].item() == steps[change]
 
 

@@ -176,6 +176,28 @@ def test_line_search_meets_its_conditions(first: float) -> None:
     assert 1 <= calls <= 26
 
 
+def test_line_search_on_wavy_functions() -> None:
+    generator = np.random.default_rng(0)
+    met = 0
+    for _ in range(300):
+        a, b, c, wave = generator.uniform((0.2, 0.2, 0.2, 0.0), (3.0, 3.0, 3.0, 0.6))
+        first, most = float(10 ** generator.uniform(-3, 2)), int(generator.integers(1, 25))
+
+        def probe(t: float, a: float = a, b: float = b, c: float = c, w: float = wave) -> tuple[float, np.ndarray]:
+            slope = 1.5 * a * np.sign(t - b) * abs(t - b) ** 0.5 + 3 * c * w * np.cos(3 * c * t)
+            return float(a * abs(t - b) ** 1.5 + w * np.sin(3 * c * t)), np.array([slope])
+
+        loss, grad = probe(0.0)
+        if grad[0] >= 0:
+            continue
+        new, there, t, calls = strong_wolfe(probe, first, np.array([1.0]), loss, grad, grad[0], max_probes=most)
+        assert (new, there[0]) == (probe(t)[0], probe(t)[1][0])
+        assert new <= loss
+        assert calls <= most + 1
+        met += t > 0 and new <= loss + 1e-4 * t * grad[0] and abs(there[0]) <= -0.9 * grad[0]
+    assert met > 200
+
+
 def test_cubic_minimum_is_exact_for_cubics() -> None:
     def point(t: float) -> Point:
         return Point(t, t**3 - 3 * t, np.zeros(1), 3 * t**2 - 3)  # minimum at 1

@@ -133,6 +133,13 @@ def test_the_plateau_continues() -> None:
     assert one.get_last_lr() == two.get_last_lr() == [0.1]
 
 
+def test_the_plateau_can_be_told_the_step() -> None:
+    scheduler = lr_scheduler.ReduceLROnPlateau(sgd())
+    with pytest.warns(UserWarning, match="The epoch parameter in"):
+        scheduler.step(1.0, epoch=7)
+    assert scheduler.last_epoch == 7
+
+
 def test_the_plateau_and_new_groups() -> None:
     optimizer = sgd()
     scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)

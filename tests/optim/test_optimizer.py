@@ -138,6 +138,21 @@ def test_step_hooks() -> None:
         optimizer.step()
 
 
+def test_hooks_run_once_around_a_subclass() -> None:
+    class Twice(mytorch.optim.SGD):
+        def step(self, closure: Any = None) -> Any:
+            super().step()
+            return super().step(closure)
+
+    a = leaf(1)
+    a.grad = mytorch.ones(1)
+    optimizer = Twice([a], lr=0.25)
+    calls: list[float] = []
+    optimizer.register_step_post_hook(lambda o, args, kwargs: calls.append(a.item()))
+    optimizer.step()
+    assert calls == [0.5]
+
+
 def test_state_dict_has_pytorchs_layout() -> None:
     a, b, c = leaf(1), leaf(2), leaf(3)
     optimizer = mytorch.optim.Adam([{"params": [a, b]}, {"params": [c], "lr": 0.5}])

@@ -197,6 +197,41 @@ def test_lbfgs(options: dict[str, Any]) -> None:
     assert back[0].state[back[2][0]]["func_evals"] == theirs[0].state[key]["func_evals"]
 
 
+def test_line_search() -> None:
+    """Wavy functions of one number, from short and from long first steps."""
+    from torch.optim.lbfgs import _strong_wolfe
+
+    from mytorch.optim.line_search import strong_wolfe
+
+    generator = np.random.default_rng(0)
+    for _ in range(300):
+        a, b, c = generator.uniform(0.2, 3.0, 3)
+        wave, first = generator.uniform(0, 0.6), float(10 ** generator.uniform(-3, 2))
+        probes = int(generator.integers(1, 25))
+
+        def at(t: float, a: float = a, b: float = b, c: float = c, wave: float = wave) -> tuple[float, np.ndarray]:
+            value = a * abs(t - b) ** 1.5 + wave * np.sin(3 * c * t)
+            slope = 1.5 * a * np.sign(t - b) * abs(t - b) ** 0.5 + 3 * c * wave * np.cos(3 * c * t)
+            return float(value), np.array([slope])
+
+        loss, grad = at(0.0)
+        if grad[0] >= 0:
+            continue
+        ours = strong_wolfe(at, first, np.array([1.0]), loss, grad, grad[0], probes)
+        theirs = _strong_wolfe(
+            lambda x, t, d, at=at: (at(float(t))[0], torch.tensor(at(float(t))[1])),
+            None,
+            first,
+            torch.ones(1, dtype=torch.float64),
+            loss,
+            torch.tensor(grad),
+            torch.tensor(grad[0]),
+            max_ls=probes,
+        )
+        assert ours[3] == theirs[3]
+        np.testing.assert_allclose([ours[0], ours[1][0], ours[2]], [float(x) for x in theirs[:3]], rtol=1e-6)
+
+
 @SCHEDULES
 @pytest.mark.parametrize("kind", ["SGD", "Adam", "RMSprop"])
 def test_schedules(name: str, make: Callable[..., Any], steps: int, kind: str) -> None:

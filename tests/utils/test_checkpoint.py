@@ -182,6 +182,34 @@ def test_backward_twice():
         y.backward()
 
 
+def test_the_two_runs_of_a_function_of_ones_own_are_freed_apart():
+    """The second derivative goes through the second run, and the value itself through the first."""
+
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2 * ctx.saved_tensors[0]
+
+    def both(function):
+        x = torch.tensor([0.5, -2.0], dtype=torch.float64, requires_grad=True)
+        y = function(x)
+        (first,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+        (first * y).sum().backward()
+        return x.grad.numpy()
+
+    def fourth_power(x):
+        return Square.apply(Square.apply(x))
+
+    found = both(lambda x: checkpoint(fourth_power, x, use_reentrant=False))
+    np.testing.assert_allclose(found, both(fourth_power), rtol=1e-14)
+    np.testing.assert_allclose(found, 28 * np.array([0.5, -2.0]) ** 6)  # (4 x^3 x^4)'
+
+
 @FORMS
 def test_functions_of_ones_own_inside(use_reentrant):
     class Exp(torch.autograd.Function):

@@ -39,8 +39,6 @@ class CosineAnnealingLR(LRScheduler):
         self._warn_if_outside_step()
         if self._is_initial:
             return self._current()
-        if self._step_count == 1 and self.last_epoch > 0:
-            return self._get_closed_form_lr()
         if (self.last_epoch - 1 - self.T_max) % (2 * self.T_max) == 0:  # at the bottom the quotient below is 0 / 0
             rise = (1 - math.cos(math.pi / self.T_max)) / 2
             groups = self.optimizer.param_groups

@@ -1,0 +1,195 @@
+"""Adaptive pooling: as many windows as asked for, spread evenly over the input, whatever its size.
+
+Window `i` of `size` over `space` places covers from `floor(i * space / size)` to `ceil((i + 1) * space / size)`, so
+windows can overlap and differ in length by one. The average over the windows of one axis is a matrix product.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mytorch.autograd.primitive import Primitive, namespace_of, wrap
+from mytorch.ops import shape
+from mytorch.ops.indexing import gather
+from mytorch.ops.pooling import check_input, max_pool, on_batch
+from mytorch.ops.variant import variant
+from mytorch.ops.windows import Sizes, channels_first, channels_last
+
+if TYPE_CHECKING:
+    from mytorch.tensor import Tensor
+
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+]  # fmt: skip
+
+OutputSize = int | None | Sequence[int | None]
+
+
+def _bounds(space: int, size: int) -> list[tuple[int, int]]:
+    """Where each of `size` windows over `space` places begins and ends."""
+    return [(i * space // size, -((i + 1) * space // -size)) for i in range(size)]
+
+
+@functools.cache
+def _averages(space: int, size: int) -> Any:
+    """The matrix (size, space) that averages over the windows of one axis."""
+    matrix = np.zeros((size, space))
+    for row, (start, end) in zip(matrix, _bounds(space, size), strict=True):
+        row[start:end] = 1 / (end - start)
+    return matrix
+
+
+def _multiply_axes(xp: Any, x: Any, matrices: Sequence[Any]) -> Any:
+    """Apply to each axis in space its matrix."""
+    x = xp.ascontiguousarray(channels_last(x))
+    for axis, matrix in enumerate(matrices, start=1):
+        rows = x.reshape(math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]))
+        product = xp.matmul(xp.asarray(matrix, dtype=x.dtype), rows)
+        x = product.reshape(*x.shape[:axis], len(matrix), *x.shape[axis + 1 :])
+    return channels_first(x)
+
+
+def _adaptive_forward(xp: Any, x: Any, sizes: Sizes) -> Any:
+    return _multiply_axes(xp, x, [_averages(n, size) for n, size in zip(x.shape[2:], sizes, strict=True)])
+
+
+def _adaptive_back_forward(xp: Any, g: Any, sizes: Sizes) -> Any:
+    return _multiply_axes(xp, g, [_averages(n, size).T for n, size in zip(sizes, g.shape[2:], strict=True)])
+
+
+_adaptive_avg_pool = Primitive(
+    "adaptive_avg_pool",
+    _adaptive_forward,
+    [lambda xp, g, _out, x_shape, sizes: xp.adaptive_avg_pool_back(g, tuple(x_shape[2:]))],
+    grad_name="AdaptiveAvgPool2DBackward0",
+)
+_adaptive_avg_pool3d = variant(_adaptive_avg_pool, "adaptive_avg_pool3d", "AdaptiveAvgPool3DBackward0")
+_adaptive_avg_pool_back = Primitive(
+    "adaptive_avg_pool_back",
+    _adaptive_back_forward,
+    [lambda xp, h, _out, g_shape, sizes: xp.adaptive_avg_pool(h, tuple(g_shape[2:]))],
+)
+
+
+# --- arguments ------------------------------------------------------------------------------------------------------
+
+
+def _adaptive_sizes(name: str, input: Any, output_size: Any, dims: int) -> Sizes:
+    check_input(name, input, dims)
+    given = (output_size,) * dims if isinstance(output_size, int) or output_size is None else tuple(output_size)
+    if len(given) == 1:
+        given = given * dims
+    if len(given) != dims:
+        raise ValueError(f"{name}: output_size must be one number or {dims}, but got {output_size}")
+    sizes = tuple([n if size is None else int(size) for n, size in zip(input.array.shape[-dims:], given, strict=True)])
+    if min(sizes) < 0:
+        raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {sizes}")
+    return sizes
+
+
+def _adaptive_avg(dims: int, input: Any, output_size: Any) -> Any:
+    sizes = _adaptive_sizes(f"adaptive_avg_pool{dims}d", input, output_size, dims)
+    return on_batch(_adaptive_avg_pool3d if dims == 3 else _adaptive_avg_pool, dims, input, sizes=sizes)
+
+
+def _adaptive_max(dims: int, input: Any, output_size: Any, return_indices: bool) -> Any:
+    sizes = _adaptive_sizes(f"adaptive_max_pool{dims}d", input, output_size, dims)
+    x = input.array
+    space = x.shape[-dims:]
+    if 0 not in sizes and all(n % size == 0 for n, size in zip(space, sizes, strict=True)):
+        step = tuple([n // size for n, size in zip(space, sizes, strict=True)])
+        return max_pool(dims, input, step, step, 0, 1, False, return_indices)
+    xp = namespace_of(x)
+    numbers = xp.arange(math.prod(space)).reshape(space)
+    flat = xp.ascontiguousarray(x).reshape(*x.shape[:-dims], math.prod(space))
+    chosen = xp.empty((*flat.shape[:-1], math.prod(sizes)), dtype=np.int64)
+    bounds = [_bounds(n, size) for n, size in zip(space, sizes, strict=True)]
+    for cell, index in enumerate(np.ndindex(*sizes)):
+        seen = numbers[tuple([slice(*bounds[axis][i]) for axis, i in enumerate(index)])].reshape(-1)
+        chosen[..., cell] = seen[xp.argmax(flat[..., seen], axis=-1)]
+    picked = gather(shape.flatten(input, x.ndim - dims), -1, wrap(chosen))
+    out = shape.reshape(picked, (*x.shape[:-dims], *sizes))
+    return (out, wrap(chosen.reshape(*x.shape[:-dims], *sizes))) if return_indices else out
+
+
+# --- what users call ------------------------------------------------------------------------------------------------
+
+
+def adaptive_avg_pool1d(input: Tensor, output_size: OutputSize) -> Tensor:
+    """`output_size` averages of windows spread over each sequence; see `adaptive_avg_pool2d`.
+
+    >>> import mytorch
+    >>> mytorch.nn.functional.adaptive_avg_pool1d(mytorch.tensor([[1.0, 2.0, 6.0]]), 2)
+    tensor([[1.5000, 4.0000]])
+    """
+    return _adaptive_avg(1, input, output_size)
+
+
+def adaptive_avg_pool2d(input: Tensor, output_size: OutputSize) -> Tensor:
+    """Averages of windows spread over each image, (batch, channels, height, width) or (channels, height, width).
+
+    Args:
+        output_size: the result's height and width; one number for both, None to keep a size.
+
+    Raises:
+        RuntimeError: an input of other dimensions, or a negative size.
+
+    >>> import mytorch
+    >>> mytorch.nn.functional.adaptive_avg_pool2d(mytorch.arange(16.0).reshape(1, 4, 4), 1)
+    tensor([[[7.5000]]])
+    """
+    return _adaptive_avg(2, input, output_size)
+
+
+def adaptive_avg_pool3d(input: Tensor, output_size: OutputSize) -> Tensor:
+    """Averages of windows spread over each volume; see `adaptive_avg_pool2d`.
+
+    >>> import mytorch
+    >>> mytorch.nn.functional.adaptive_avg_pool3d(mytorch.arange(8.0).reshape(1, 2, 2, 2), 1)
+    tensor([[[[3.5000]]]])
+    """
+    return _adaptive_avg(3, input, output_size)
+
+
+def adaptive_max_pool1d(input: Tensor, output_size: OutputSize, return_indices: bool = False) -> Any:
+    """`output_size` maxima of windows spread over each sequence; see `adaptive_max_pool2d`.
+
+    >>> import mytorch
+    >>> mytorch.nn.functional.adaptive_max_pool1d(mytorch.tensor([[1.0, 2.0, 6.0]]), 2)
+    tensor([[2., 6.]])
+    """
+    return _adaptive_max(1, input, output_size, return_indices)
+
+
+def adaptive_max_pool2d(input: Tensor, output_size: OutputSize, return_indices: bool = False) -> Any:
+    """Maxima of windows spread over each image, (batch, channels, height, width) or (channels, height, width).
+
+    Args:
+        output_size: the result's height and width; one number for both, None to keep a size.
+        return_indices: return with the maxima their positions, counted through each image in row-major order.
+
+    Raises:
+        RuntimeError: an input of other dimensions, or a negative size.
+
+    >>> import mytorch
+    >>> mytorch.nn.functional.adaptive_max_pool2d(mytorch.arange(9.0).reshape(1, 3, 3), 2)
+    tensor([[[4., 5.],
+             [7., 8.]]])
+    """
+    return _adaptive_max(2, input, output_size, return_indices)
+
+
+def adaptive_max_pool3d(input: Tensor, output_size: OutputSize, return_indices: bool = False) -> Any:
+    """Maxima of windows spread over each volume; see `adaptive_max_pool2d`.
+
+    >>> import mytorch
+    >>> mytorch.nn.functional.adaptive_max_pool3d(mytorch.arange(8.0).reshape(1, 2, 2, 2), 1)
+    tensor([[[[7.]]]])
+    """
+    return _adaptive_max(3, input, output_size, return_indices)
