@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -85,7 +85,8 @@ def evaluate(
         str | None,
         typer.Argument(
             metavar="RUN",
-            help="A run directory, or the beginning of a run's name; the latest run if left out.", show_default=False
+            help="A run directory, or the beginning of a run's name; the latest run if left out.",
+            show_default=False,
         ),
     ] = None,
     checkpoint: Annotated[str, typer.Option(help="best, last, or a checkpoint file.")] = "best",
@@ -104,7 +105,9 @@ def evaluate(
 Example:
   mytorch init my-models && cd my-models && mytorch train configs/boston.yaml"""
 )
-def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is not there.")]) -> None:
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is not there.")],
+) -> None:
     """Write the starter configs and their data."""
     from mytorch.training import commands
 
@@ -132,7 +135,7 @@ def _exit_code(error: Exception) -> int | None:
     return next((code for kind, code in kinds.items() if isinstance(error, kind)), None)
 
 
-def _show_warning(message: Warning | str, *_where: object) -> None:
+def _show_warning(message: Warning | str, *_where: Any, **_more: Any) -> None:
     """A warning as one line for people, without the place in the program that gave it."""
     print(f"warning: {message}", file=sys.stderr)
 

@@ -151,7 +151,9 @@ def test_overrides_are_checked_like_the_file(folder):
 
 
 def test_every_error_of_a_file_comes_at_once_with_its_place(folder):
-    (folder / "bad.yaml").write_text(SMALL.replace("AdamW", "Adm").replace("Tanh", "Tahn").replace("epochs: 4", "epoch: 4"))
+    (folder / "bad.yaml").write_text(
+        SMALL.replace("AdamW", "Adm").replace("Tanh", "Tahn").replace("epochs: 4", "epoch: 4")
+    )
     done = mytorch("train", "bad.yaml", cwd=folder, check=2)
     assert "bad.yaml:15:19: optimizer: unknown optimizer 'Adm'; did you mean 'Adam'?" in done.stderr
     assert "bad.yaml:11:5: model.1: unknown layer 'Tahn'; did you mean 'Tanh'?" in done.stderr
@@ -197,7 +199,9 @@ def test_smoke_passes_and_leaves_nothing(folder):
 
 
 def test_smoke_fails_where_the_loss_cannot_fall(folder):
-    done = mytorch("train", "small.yaml", "--smoke", "optimizer={type: SGD, lr: 1e-30}", "scheduler=null", cwd=folder, check=1)
+    done = mytorch(
+        "train", "small.yaml", "--smoke", "optimizer={type: SGD, lr: 1e-30}", "scheduler=null", cwd=folder, check=1
+    )
     assert "did not fall" in done.stderr
 
 
@@ -306,7 +310,9 @@ def test_version_and_help(tmp_path):
 def test_help_loads_nothing_heavy(tmp_path):
     code = "import sys, cli; from typer.testing import CliRunner; CliRunner().invoke(cli.app, ['--help']); print(*sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    loaded = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    ).stdout
     assert not {"numpy", "matplotlib", "pydantic", "safetensors", "yaml", "mytorch"} & set(loaded.split())
 
 

@@ -27,7 +27,9 @@ def test_prints_as_pytorch(case):
 
 def test_the_record_is_of_these_expressions():
     expected = {f"{json.dumps({})} | {e}" for e in recorded.EXPRESSIONS}
-    assert {case for case in GOLDEN if case.startswith("{} | ")} == expected, "run tests/golden/record_printing.py again"
+    assert {case for case in GOLDEN if case.startswith("{} | ")} == expected, (
+        "run tests/golden/record_printing.py again"
+    )
 
 
 def test_str_is_repr_and_format_is_str():

@@ -15,6 +15,7 @@ FLOORS = {
     "ops": 2,
     "printing": 3,
     "tensor": 3,
+    "tensor_methods": 3,
     "creation": 3,
     "random_creation": 3,
     "nn": 4,

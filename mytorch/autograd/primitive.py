@@ -134,7 +134,9 @@ class Primitive:
         self.keeps, self.keeps_out = _what_is_kept(self)
         self.nothing: tuple[Any, ...] = (None,) * len(self.vjps)
         grad_name = grad_name or "".join(part.capitalize() for part in name.split("_")) + "Backward0"
-        self.node_type: type[PrimitiveNode] = type(grad_name, (PrimitiveNode,), {"__slots__": (), "primitive": self, "outputs": outputs})
+        self.node_type: type[PrimitiveNode] = type(
+            grad_name, (PrimitiveNode,), {"__slots__": (), "primitive": self, "outputs": outputs}
+        )
         if self.vjps and len(self.vjps) <= 2 and joint is None:
             self._prepare_fast_road()
         TABLE[name] = self

@@ -46,9 +46,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, (np.bool_, np.number)):
         return wrap(np.array(batch))
     if isinstance(first, Mapping):
-        return _rebuild_mapping(
-            first, {key: default_collate([sample[key] for sample in batch]) for key in first}
-        )
+        return _rebuild_mapping(first, {key: default_collate([sample[key] for sample in batch]) for key in first})
     if isinstance(first, Sequence):
         if not (isinstance(first, tuple) and hasattr(first, "_fields")):
             lengths = {len(sample) for sample in batch}
@@ -90,9 +88,7 @@ def _numbers(batch: Sequence[Any]) -> np.ndarray[Any, Any]:
 def _rebuild_mapping(like: Mapping[Any, Any], entries: dict[Any, Any]) -> Any:
     """A mapping of the kind of `like`, with all else that it carries, or a dict where that cannot be made."""
     make: Any = type(like)
-    return _or_plain(
-        lambda: _update(like, entries) if isinstance(like, MutableMapping) else make(entries), entries
-    )
+    return _or_plain(lambda: _update(like, entries) if isinstance(like, MutableMapping) else make(entries), entries)
 
 
 def _rebuild_sequence(like: Sequence[Any], entries: list[Any]) -> Any:
@@ -101,9 +97,7 @@ def _rebuild_sequence(like: Sequence[Any], entries: list[Any]) -> Any:
     if isinstance(like, tuple):
         return make(*entries) if hasattr(like, "_fields") else entries
     return _or_plain(
-        lambda: (
-            _update(like, dict(enumerate(entries))) if isinstance(like, MutableSequence) else make(entries)
-        ),
+        lambda: _update(like, dict(enumerate(entries))) if isinstance(like, MutableSequence) else make(entries),
         entries,
     )
 

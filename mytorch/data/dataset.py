@@ -79,9 +79,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     def __init__(self, *tensors: Tensor) -> None:
         for tensor in tensors:
             if not isinstance(tensor, Tensor):
-                raise TypeError(
-                    f"TensorDataset expects tensors, got {type(tensor).__name__}; see mytorch.as_tensor"
-                )
+                raise TypeError(f"TensorDataset expects tensors, got {type(tensor).__name__}; see mytorch.as_tensor")
         if any(tensors[0].size(0) != tensor.size(0) for tensor in tensors):
             raise AssertionError("Size mismatch between tensors")
         self.tensors = tensors
@@ -105,9 +103,7 @@ class StackDataset(Dataset[Any]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args and kwargs:
-            raise ValueError(
-                "expected data sets by position (tuple samples) or by name (dict samples), got both"
-            )
+            raise ValueError("expected data sets by position (tuple samples) or by name (dict samples), got both")
         parts = args or tuple(kwargs.values())
         if not parts:
             raise ValueError("At least one dataset should be passed")
@@ -229,9 +225,7 @@ def _samples(dataset: Any, indices: list[Any]) -> list[Any]:
     return [dataset[index] for index in indices]
 
 
-def random_split(
-    dataset: Any, lengths: Sequence[int | float], generator: Generator | None = None
-) -> list[Subset[Any]]:
+def random_split(dataset: Any, lengths: Sequence[int | float], generator: Generator | None = None) -> list[Subset[Any]]:
     """Divide a data set at random into subsets of the given lengths, or fractions that sum up to 1.
 
     A fraction takes ``floor(fraction * len(dataset))`` samples; what is left over goes to the subsets in

@@ -110,30 +110,24 @@ class DataLoader(Generic[T_co]):
             for name, value in (("shuffle", shuffle), ("sampler", sampler), ("batch_sampler", batch_sampler)):
                 if value is not None and value is not False:
                     raise ValueError(
-                        f"DataLoader with IterableDataset: expected unspecified {name} option, "
-                        f"but got {name}={value}"
+                        f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}"
                     )
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
         if batch_sampler is not None:
             if batch_size != 1 or shuffle or sampler is not None or drop_last:
                 raise ValueError(
-                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and "
-                    "drop_last"
+                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last"
                 )
             batch_size = None
         elif batch_size is None and drop_last:
-            raise ValueError(
-                "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
-            )
+            raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
 
         if sampler is None:
             if self._is_iterable:
                 sampler = _Endless()
             else:
-                sampler = (
-                    RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
-                )
+                sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
         if batch_size is not None and batch_sampler is None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
 
@@ -338,9 +332,7 @@ class _IterableFetcher:
         self.collate = collate
         self.batched = batched
         self.drop_last = drop_last
-        self.samples: Iterator[Any] | None = (
-            None  # made in the worker's thread, where get_worker_info answers
-        )
+        self.samples: Iterator[Any] | None = None  # made in the worker's thread, where get_worker_info answers
 
     def __call__(self, indices: list[None] | None) -> Any:
         if self.samples is None:
@@ -362,9 +354,7 @@ def _tensor_rows(dataset: Any, indices: list[Any]) -> list[Tensor] | None:
     try:
         while type(dataset) is Subset:
             dataset, indices = dataset.dataset, [dataset.indices[index] for index in indices]
-        if type(dataset) is not TensorDataset or any(
-            type(t) is not Tensor or t.requires_grad for t in dataset.tensors
-        ):
+        if type(dataset) is not TensorDataset or any(type(t) is not Tensor or t.requires_grad for t in dataset.tensors):
             return None
         numbers = np.array(indices)
         if numbers.ndim != 1 or numbers.dtype != np.int64:
@@ -378,9 +368,7 @@ def _check_workers(
     num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool, context: Any
 ) -> None:
     if num_workers < 0:
-        raise ValueError(
-            "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing."
-        )
+        raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
     if timeout < 0:
         raise ValueError("timeout option should be non-negative")
     if num_workers == 0:
@@ -397,9 +385,7 @@ def _check_workers(
                 f"got num_workers={num_workers}"
             )
         if timeout != 0:
-            raise ValueError(
-                "timeout option needs num_workers > 0: without workers there is nothing to wait for"
-            )
+            raise ValueError("timeout option needs num_workers > 0: without workers there is nothing to wait for")
     elif prefetch_factor is not None and prefetch_factor <= 0:
         raise ValueError(f"prefetch_factor option should be positive, but got {prefetch_factor}")
     if context is not None:
@@ -411,6 +397,4 @@ def _check_workers(
                 f"multiprocessing_context option should specify a valid start method in {methods}, but got "
                 f"multiprocessing_context={context!r}"
             )
-        warnings.warn(
-            "multiprocessing_context is not used: the workers of a DataLoader are threads", stacklevel=3
-        )
+        warnings.warn("multiprocessing_context is not used: the workers of a DataLoader are threads", stacklevel=3)

@@ -36,9 +36,7 @@ class Normalizer:
     scale: Floats
 
     @classmethod
-    def fit(
-        cls, kind: NormalizeKind, values: Floats, leave: npt.NDArray[np.bool_] | None = None
-    ) -> Normalizer:
+    def fit(cls, kind: NormalizeKind, values: Floats, leave: npt.NDArray[np.bool_] | None = None) -> Normalizer:
         """Fit on `values` (rows, columns); columns marked in `leave` (one-hot ones) pass through unchanged.
 
         Raises:
@@ -59,9 +57,7 @@ class Normalizer:
             elif kind == "standard":
                 shift, scale = values.mean(axis=0), values.std(axis=0)
         if not (np.isfinite(shift).all() and np.isfinite(scale).all()):
-            raise DataError(
-                f"normalize: {kind} overflows: the values reach from {low.min():g} to {high.max():g}"
-            )
+            raise DataError(f"normalize: {kind} overflows: the values reach from {low.min():g} to {high.max():g}")
         # Asked of the extremes, as the rounded mean of equal values may leave a deviation of 1e-17.
         constant = low == high
         shift = np.where(constant & (kind != "none"), low, shift)
@@ -94,7 +90,5 @@ class Normalizer:
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"not a saved normalizer: {error!r}") from error
         if kind not in get_args(NormalizeKind) or shift.ndim != 1 or shift.shape != scale.shape:
-            raise DataError(
-                "not a saved normalizer: expected a known kind and a shift and a scale for every column"
-            )
+            raise DataError("not a saved normalizer: expected a known kind and a shift and a scale for every column")
         return cls(kind, shift, scale)

@@ -61,9 +61,7 @@ class Feature:
         column, policy = data.table[name], data.missing[name]
         present = column.values[rows][~column.missing[rows]]
         if len(present) == 0:
-            raise DataError(
-                f"{data.table.source}: column {name!r} has no value in any training row; drop the column"
-            )
+            raise DataError(f"{data.table.source}: column {name!r} has no value in any training row; drop the column")
         if not column.is_text:
             if policy not in ("mean", "median"):
                 return cls(name)
@@ -76,9 +74,7 @@ class Feature:
     @property
     def input_names(self) -> list[str]:
         """The names of the inputs that the column becomes."""
-        return (
-            [self.name] if self.categories is None else [f"{self.name}={value}" for value in self.categories]
-        )
+        return [self.name] if self.categories is None else [f"{self.name}={value}" for value in self.categories]
 
     def inputs(self, table: Table, rows: Rows) -> npt.NDArray[np.float64]:
         """Return the inputs of `rows` as float64 (n, inputs).
@@ -89,9 +85,7 @@ class Feature:
         column = table[self.name]
         if column.is_text != (self.categories is not None):
             expected, got = ("text", "numbers") if self.categories is not None else ("numbers", "text")
-            raise DataError(
-                f"{table.source}: column {self.name!r}: expected {expected}, as in training, got {got}"
-            )
+            raise DataError(f"{table.source}: column {self.name!r}: expected {expected}, as in training, got {got}")
         values, missing = column.values[rows], column.missing[rows]
         if missing.any():
             if self.fill is None:
@@ -327,9 +321,7 @@ def _usable_rows(data: TabularData) -> Rows:
         elif missing.any() and (policy == "error" or name == data.target):
             raise _missing_value(data.table, name, np.flatnonzero(missing), is_target=name == data.target)
     if not keep.any():
-        raise DataError(
-            f"{data.table.source}: every row has a missing value, so that 'missing: drop' leaves none"
-        )
+        raise DataError(f"{data.table.source}: every row has a missing value, so that 'missing: drop' leaves none")
     return np.flatnonzero(keep)
 
 
@@ -351,11 +343,7 @@ def _check_count(data: TabularData, name: str, count: int, what: str, role: str)
 
 def _as_class_names(column: Column, rows: Rows) -> list[str]:
     values = column.values[rows].tolist()
-    return (
-        values
-        if column.is_text
-        else [str(int(value)) if value.is_integer() else str(value) for value in values]
-    )
+    return values if column.is_text else [str(int(value)) if value.is_integer() else str(value) for value in values]
 
 
 def _class_names(data: TabularData, train_rows: Rows) -> list[str]:
@@ -386,9 +374,7 @@ def _class_names(data: TabularData, train_rows: Rows) -> list[str]:
     return names
 
 
-def _to_float32(
-    values: npt.NDArray[np.float64], table: Table, rows: Rows, names: list[str]
-) -> npt.NDArray[np.float32]:
+def _to_float32(values: npt.NDArray[np.float64], table: Table, rows: Rows, names: list[str]) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore"):
         result = values.astype(np.float32)
     if not np.isfinite(result).all():

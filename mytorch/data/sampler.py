@@ -88,9 +88,7 @@ class RandomSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         count, generator = len(self.data_source), self.generator
         if generator is None:
-            generator = Generator().manual_seed(
-                int(random.random_full(random.default_generator, (), np.int64))
-            )
+            generator = Generator().manual_seed(int(random.random_full(random.default_generator, (), np.int64)))
         group = _DRAWN_AT_ONCE if self.replacement else count
         whole, rest = divmod(self.num_samples, group)
         for wanted in [group] * whole + [rest]:
@@ -117,9 +115,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        for position in random.permutation(
-            self.generator or random.default_generator, len(self.indices)
-        ).tolist():
+        for position in random.permutation(self.generator or random.default_generator, len(self.indices)).tolist():
             yield self.indices[position]
 
     def __len__(self) -> int:
@@ -146,9 +142,7 @@ class WeightedRandomSampler(Sampler[int]):
             raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
         values = np.asarray(weights, dtype=np.float64)
         if values.ndim != 1:
-            raise ValueError(
-                f"weights should be a 1d sequence but given weights have shape {tuple(values.shape)}"
-            )
+            raise ValueError(f"weights should be a 1d sequence but given weights have shape {tuple(values.shape)}")
         self.weights: Tensor = wrap(values)
         self.num_samples = num_samples
         self.replacement = replacement
@@ -156,9 +150,7 @@ class WeightedRandomSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         generator = self.generator or random.default_generator
-        yield from random.multinomial(
-            generator, self.weights.array, self.num_samples, self.replacement
-        ).tolist()
+        yield from random.multinomial(generator, self.weights.array, self.num_samples, self.replacement).tolist()
 
     def __len__(self) -> int:
         return self.num_samples

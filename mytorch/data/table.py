@@ -34,9 +34,7 @@ _CHUNK_ROWS = 8192  # rows held as Python strings at one time
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(inf|infinity|nan)", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
-_DATE_OR_TIME = re.compile(
-    r"(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}).*", re.ASCII
-)
+_DATE_OR_TIME = re.compile(r"(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}).*", re.ASCII)
 
 
 class DataError(ValueError):
@@ -311,9 +309,7 @@ class _ColumnBuilder:
 
 def _csv_reader(handle: TextIO, path: str | os.PathLike[str], delimiter: str) -> Any:
     if len(delimiter) != 1 or delimiter.isalnum() or delimiter in '"\r\n\0.+-_':
-        raise DataError(
-            f'{path}: expected a delimiter of one character such as "," ";" or "\\t", got {delimiter!r}'
-        )
+        raise DataError(f'{path}: expected a delimiter of one character such as "," ";" or "\\t", got {delimiter!r}')
 
     def lines() -> Iterator[str]:
         for number, line in enumerate(handle, 1):
@@ -353,17 +349,13 @@ def _next_header(path: str | os.PathLike[str], reader: Any) -> list[str]:
     line, record = found
     header = [name.strip() for name in record]
     if all(_NUMBER.fullmatch(name) for name in header):
-        raise DataError(
-            f"{path}:{line}: expected a header line with column names, got numbers; add a line of names"
-        )
+        raise DataError(f"{path}:{line}: expected a header line with column names, got numbers; add a line of names")
     for position, name in enumerate(header, 1):
         first = header.index(name) + 1
         if not name:
             raise DataError(f"{path}:{line}: column {position} has no name in the header; give it one")
         if first != position:
-            raise DataError(
-                f"{path}:{line}: columns {first} and {position} have the same name {name!r}; rename one"
-            )
+            raise DataError(f"{path}:{line}: columns {first} and {position} have the same name {name!r}; rename one")
     return header
 
 
@@ -422,9 +414,7 @@ def _text_stream(path: str | os.PathLike[str], raw: io.BufferedReader, encoding:
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") and not codec.startswith(("utf-16", "utf-32")):
         raise DataError(f"{path}: is not {encoding}; it looks like UTF-16: set encoding to 'utf-16'")
     # Excel writes a byte order mark in front of UTF-8; it is no part of the first name.
-    return io.TextIOWrapper(
-        binary, encoding="utf-8-sig" if codec in ("utf-8", "utf8") else encoding, newline=""
-    )
+    return io.TextIOWrapper(binary, encoding="utf-8-sig" if codec in ("utf-8", "utf8") else encoding, newline="")
 
 
 def _binary_stream(raw: io.BufferedReader) -> Any:

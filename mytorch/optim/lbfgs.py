@@ -153,10 +153,7 @@ class LBFGS(Optimizer):
     def _flat_grad(self) -> Array:
         """All gradients as one vector; zeros where there is none."""
         return np.concatenate(
-            [
-                as_real(np.zeros_like(p.array) if p._grad is None else p._grad.array).reshape(-1)
-                for p in self._params
-            ]
+            [as_real(np.zeros_like(p.array) if p._grad is None else p._grad.array).reshape(-1) for p in self._params]
         )
 
     def _add(self, length: float, direction: Array) -> None:

@@ -132,9 +132,7 @@ class Optimizer:
                 raise ValueError("can't optimize a non-leaf Tensor")
         for option, default in self.defaults.items():
             if default is required and option not in param_group:
-                raise ValueError(
-                    f"parameter group didn't specify a value of required optimization parameter {option}"
-                )
+                raise ValueError(f"parameter group didn't specify a value of required optimization parameter {option}")
             param_group.setdefault(option, default)
         if len({id(p) for p in params}) != len(params):
             warnings.warn(
@@ -241,6 +239,7 @@ class Optimizer:
 
 def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
     """A class's `step`, with the hooks run around it and a note that it was called."""
+
     @functools.wraps(step)
     def wrapper(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         if type(self).step is not wrapper:  # called by a subclass's step, around which the hooks run

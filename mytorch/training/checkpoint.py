@@ -28,9 +28,7 @@ _NO_DIGEST = b"0" * 64
 # What stands before the digest in the file: safetensors writes the metadata first, and the digest is first in
 # it.
 _BEFORE_DIGEST = b'{"__metadata__":{"mytorch":"{\\"sha256\\": \\"'
-_DIGEST = slice(
-    8 + len(_BEFORE_DIGEST), 8 + len(_BEFORE_DIGEST) + 64
-)  # the first 8 bytes are the header's length
+_DIGEST = slice(8 + len(_BEFORE_DIGEST), 8 + len(_BEFORE_DIGEST) + 64)  # the first 8 bytes are the header's length
 
 
 def save(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:

@@ -28,9 +28,7 @@ from mytorch.training.yaml_source import Keys
 Kind = Literal["layer", "loss", "optimizer", "scheduler", "dataset"]
 
 # Arguments of layers that the incoming data decides: they may be left out, the builder reads them off it.
-INFERRED = frozenset(
-    {"in_features", "in_channels", "num_features", "normalized_shape", "num_channels", "input_size"}
-)
+INFERRED = frozenset({"in_features", "in_channels", "num_features", "normalized_shape", "num_channels", "input_size"})
 
 # Arguments of schedulers that the length of the training decides: may be left out, see `schedule_length`.
 FILLED_BY_RUN = frozenset({"T_max", "total_steps"})
@@ -401,9 +399,7 @@ def standard_registries() -> dict[str, Registry]:
         "layer": Registry(layers),
         "loss": Registry(losses),
         "optimizer": Registry(_public_classes(optim, optim.Optimizer), {"params": parameters}),
-        "scheduler": Registry(
-            _public_classes(lr_scheduler, lr_scheduler.LRScheduler), {"optimizer": optimizer}
-        ),
+        "scheduler": Registry(_public_classes(lr_scheduler, lr_scheduler.LRScheduler), {"optimizer": optimizer}),
         "dataset": Registry(SOURCES),
         "metric": Registry(METRICS),
     }
@@ -416,8 +412,5 @@ def _public_classes(namespace: Any, base: type) -> dict[str, Callable[..., Any]]
     return {
         name: thing
         for name, thing in vars(namespace).items()
-        if isinstance(thing, type)
-        and issubclass(thing, base)
-        and thing is not base
-        and not name.startswith("_")
+        if isinstance(thing, type) and issubclass(thing, base) and thing is not base and not name.startswith("_")
     }

@@ -48,7 +48,7 @@ class Training:
         self.optimizer, self.scheduler = build_optimizer(experiment)
         self.steps_per_batch = experiment.config.train.scheduler_step == "batch"
         train = experiment.data.train
-        self.batches = DataLoader(
+        self.batches: DataLoader[Any] = DataLoader(
             TensorDataset(from_numpy(train.inputs), from_numpy(train.targets)),
             batch_size=experiment.batch_size,
             shuffle=experiment.config.dataset.shuffle,

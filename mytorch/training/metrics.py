@@ -236,9 +236,7 @@ def _check_classification(name: str, prediction: ArrayLike, target: ArrayLike) -
 def _check_labels(what: str, labels: ArrayLike, classes: int) -> Ints:
     array = np.asarray(labels)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iub"):
-        raise UserError(
-            f"{what}: expected whole class numbers of shape (n,), got {array.dtype} of shape {array.shape}"
-        )
+        raise UserError(f"{what}: expected whole class numbers of shape (n,), got {array.dtype} of shape {array.shape}")
     array = array.astype(np.int64)
     wrong = (array < 0) | (array >= classes)
     if wrong.any():

@@ -71,14 +71,10 @@ class Progress:
                 self._live.update(self._task, completed=epoch, values="  ".join(_values(fields)), left=left)
                 self._live.refresh()
                 self._drawn = time.perf_counter()
-        elif self.mode == "plain" and (
-            self._seen == 1 or epoch % self._every == 0 or epoch == self.total_epochs
-        ):
+        elif self.mode == "plain" and (self._seen == 1 or epoch % self._every == 0 or epoch == self.total_epochs):
             width = len(str(self.total_epochs))
             values = "  ".join(f"{value:<{len(value.split()[0]) + 10}}" for value in _values(fields))
-            print(
-                f"epoch {epoch:{width}}/{self.total_epochs}  {values}".rstrip(), file=self.stream, flush=True
-            )
+            print(f"epoch {epoch:{width}}/{self.total_epochs}  {values}".rstrip(), file=self.stream, flush=True)
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -77,9 +77,7 @@ class Run:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not folder.resolve().is_relative_to(runs_dir.resolve()):
-                raise UserError(
-                    f"{folder} is a link that leads out of {runs_dir}; choose another name for the run"
-                )
+                raise UserError(f"{folder} is a link that leads out of {runs_dir}; choose another name for the run")
             run = cls(_make_unique(folder, datetime.now().strftime("%Y%m%d-%H%M%S")))
             run.checkpoints.mkdir()
             run.plots.mkdir()
@@ -195,9 +193,7 @@ def _check_name(name: str) -> None:
     elif len(os.fsencode(name)) > 100:
         problem = "it is longer than 100 bytes"
     if problem:
-        raise UserError(
-            f"{name!r} cannot name a run: {problem}; use a plain folder name such as 'boston-wide'"
-        )
+        raise UserError(f"{name!r} cannot name a run: {problem}; use a plain folder name such as 'boston-wide'")
 
 
 def _make_unique(folder: Path, stamp: str) -> Path:
@@ -216,9 +212,7 @@ def _point_latest(runs_dir: Path, run: Path) -> None:
     """Let ``runs_dir/latest`` name the run, in one step, so that it names a whole run at every moment."""
     pointer = runs_dir / LATEST
     if pointer.is_dir() and not pointer.is_symlink():
-        raise UserError(
-            f"{pointer} is a directory, but that name is kept for the link to the newest run; move it away"
-        )
+        raise UserError(f"{pointer} is a directory, but that name is kept for the link to the newest run; move it away")
     target = run.relative_to(runs_dir)
     # Windows cannot replace a link to a directory in one step, and lets few users make one.
     if os.name != "nt":
@@ -260,9 +254,7 @@ def _runs_by_name(runs_dir: Path) -> dict[str, list[Path]]:
 def _existing_runs(runs_dir: Path) -> dict[str, list[Path]]:
     runs = _runs_by_name(runs_dir)
     if not runs:
-        raise UserError(
-            f"there are no runs in {runs_dir} yet; make one with: mytorch train configs/boston.yaml"
-        )
+        raise UserError(f"there are no runs in {runs_dir} yet; make one with: mytorch train configs/boston.yaml")
     return runs
 
 
@@ -287,17 +279,11 @@ def _find_latest(runs_dir: Path) -> Run:
 def _find_by_name(runs_dir: Path, selector: str) -> Run:
     runs = _existing_runs(runs_dir)
     name_part, slash, stamp_part = selector.partition("/")
-    names = (
-        [name_part]
-        if name_part in runs
-        else [name for name in runs if name_part and name.startswith(name_part)]
-    )
+    names = [name_part] if name_part in runs else [name for name in runs if name_part and name.startswith(name_part)]
     if not names:
         raise _nothing_matches(runs_dir, selector, runs)
     if len(names) > 1:
-        raise UserError(
-            f"{selector!r} fits more than one name in {runs_dir}: {', '.join(names)}; write more of it"
-        )
+        raise UserError(f"{selector!r} fits more than one name in {runs_dir}: {', '.join(names)}; write more of it")
     of_name = runs[names[0]]
     matches = [path for path in of_name if path.name.startswith(stamp_part)]
     exact = [path for path in of_name if path.name == stamp_part]
@@ -316,9 +302,7 @@ def _nothing_matches(runs_dir: Path, selector: str, runs: dict[str, list[Path]])
              for name, paths in runs.items()]  # fmt: skip
     more = [f"  and {len(lines) - _LISTED} more names"] if len(lines) > _LISTED else []
     return UserError(
-        "\n".join(
-            [f"no run {selector!r}, neither as a path nor in {runs_dir}; there is:", *lines[:_LISTED], *more]
-        )
+        "\n".join([f"no run {selector!r}, neither as a path nor in {runs_dir}; there is:", *lines[:_LISTED], *more])
     )
 
 
@@ -395,9 +379,7 @@ def read_metrics(path: str | os.PathLike[str]) -> list[Row]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path}: cannot read the metrics: {getattr(error, 'strerror', None) or error}"
-        ) from None
+        raise UserError(f"{path}: cannot read the metrics: {getattr(error, 'strerror', None) or error}") from None
     lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
     if not lines or lines[0][:1] != ["epoch"]:
         raise UserError(f"{path}: expected a metrics.csv whose first column is 'epoch'")
@@ -407,9 +389,7 @@ def read_metrics(path: str | os.PathLike[str]) -> list[Row]:
         if len(cells) != len(columns):
             raise UserError(f"{path}:{number}: expected {len(columns)} cells, got {len(cells)}")
         try:
-            row: Row = {
-                name: float(cell) if cell else None for name, cell in zip(columns, cells, strict=True)
-            }
+            row: Row = {name: float(cell) if cell else None for name, cell in zip(columns, cells, strict=True)}
             row["epoch"] = int(cells[0])
         except ValueError as error:
             raise UserError(f"{path}:{number}: expected numbers: {error}") from None

@@ -65,11 +65,7 @@ def show(value: Any) -> str:
     ['1', "text '1'", 'true', 'null', '[1, a]', '{a: 1}']
     """
     if isinstance(value, str):
-        return (
-            f"text {value!r}"
-            if len(value) <= LONGEST_QUOTE
-            else f"text {value[: LONGEST_QUOTE - 3] + '...'!r}"
-        )
+        return f"text {value!r}" if len(value) <= LONGEST_QUOTE else f"text {value[: LONGEST_QUOTE - 3] + '...'!r}"
     text = to_text(value)
     if len(text) <= LONGEST_QUOTE or not isinstance(value, (list, dict)):
         return text
@@ -127,9 +123,7 @@ def expected(what: str, value: Any) -> str:
         hint = f"; write {value:.0f}" if abs(value) < 1e15 else ""
     elif what == "text" and isinstance(value, (bool, int, float)):
         hint = f"; write '{to_text(value)}' in quotes"
-    elif (
-        isinstance(value, str) and "true or false" in what and value.casefold() in ("yes", "on", "no", "off")
-    ):
+    elif isinstance(value, str) and "true or false" in what and value.casefold() in ("yes", "on", "no", "off"):
         hint = f"; write {'true' if value.casefold() in ('yes', 'on') else 'false'}"
     return f"expected {what}, got {show(value)}{hint}"
 

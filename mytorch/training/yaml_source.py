@@ -172,9 +172,7 @@ def parse(text: str, name: str = "<text>") -> Source:
         raise ConfigError([Problem(Place(name, 1, 1), "the file is empty; expected lines of 'key: value'")])
     if root.kind != "mapping":
         came = "a list" if root.kind == "list" else "a single value"
-        raise ConfigError(
-            [Problem(root.place, f"expected lines of 'key: value' at the top level, got {came}")]
-        )
+        raise ConfigError([Problem(root.place, f"expected lines of 'key: value' at the top level, got {came}")])
     source.data = _unfold(root, (), source)
     return source
 
@@ -251,9 +249,7 @@ def _events(text: str, place: Callable[[int, int], Place]) -> Iterator[Any]:
         message = _plain_syntax(str(error.problem), opened, character)
         raise ConfigError([Problem(here, message)]) from None
     except (yaml.YAMLError, ValueError, OverflowError):  # a number of a character that does not exist
-        raise ConfigError(
-            [Problem(place(0, 0), "not valid YAML: an escape after '\\' is no character")]
-        ) from None
+        raise ConfigError([Problem(place(0, 0), "not valid YAML: an escape after '\\' is no character")]) from None
 
 
 def _plain_syntax(problem: str, opened: str, character: str) -> str:
@@ -368,9 +364,7 @@ def dump(data: Any) -> str:
     - {type: Dropout, p: 0.1}
     name: '1e-3'
     """
-    return yaml.dump(
-        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110
-    )
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
 
 
 def to_text(value: Any) -> str:

@@ -56,9 +56,7 @@ def test_draws_are_pytorchs(golden, name):
             expected = row[position : position + len(values)]
             assert_close(values, expected, case.tolerance, f"{name}, seed {seed}, {size} values")
             position += len(values)
-            assert random.randint(generator, 1, "int64", 0, 2**28 - 1)[0] == row[position], (
-                f"{name}: words consumed"
-            )
+            assert random.randint(generator, 1, "int64", 0, 2**28 - 1)[0] == row[position], f"{name}: words consumed"
             position += 1
         assert position == len(row)
 
@@ -299,9 +297,7 @@ def test_bernoulli_broadcasts_its_probabilities():
 
 
 def test_normal_of_arrays_broadcasts():
-    values = random.normal(
-        seeded(), (2, 3), "float64", np.array([[10.0], [20.0]]), np.array([0.0, 0.0, 1e-9])
-    )
+    values = random.normal(seeded(), (2, 3), "float64", np.array([[10.0], [20.0]]), np.array([0.0, 0.0, 1e-9]))
     assert values.round(3).tolist() == [[10.0] * 3, [20.0] * 3]
 
 

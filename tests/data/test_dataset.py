@@ -134,9 +134,7 @@ def test_random_split():
     assert [len(part) for part in random_split(range(11), [0.25] * 4)] == [3, 3, 3, 2]
     with pytest.warns(UserWarning, match="Length of split at index 1 is 0"):
         assert [len(part) for part in random_split(range(1), [0.5, 0.5])] == [1, 0]
-    with pytest.raises(
-        ValueError, match="Sum of input lengths does not equal the length of the input dataset!"
-    ):
+    with pytest.raises(ValueError, match="Sum of input lengths does not equal the length of the input dataset!"):
         random_split(range(10), [3, 3])
     with pytest.raises(ValueError, match="Fraction at index 0 is not between 0 and 1"):
         random_split(range(10), [1.5, -0.5])

@@ -188,9 +188,7 @@ class TestWorkers:
 
     def test_persistent_workers_start_once(self):
         started = []
-        loader = DataLoader(
-            Recorder(4), num_workers=2, persistent_workers=True, worker_init_fn=started.append
-        )
+        loader = DataLoader(Recorder(4), num_workers=2, persistent_workers=True, worker_init_fn=started.append)
         assert [b.item() for _ in range(3) for b in loader] == [0, 1, 2, 3] * 3
         assert sorted(started) == [0, 1]
 
@@ -270,9 +268,7 @@ class TestWorkers:
     def test_what_has_no_effect_says_so(self):
         with pytest.warns(UserWarning, match="the workers of a DataLoader are threads"):
             DataLoader(Recorder(3), num_workers=1, multiprocessing_context="spawn")
-        with pytest.warns(
-            UserWarning, match="'pin_memory' argument is set as true but no accelerator is found"
-        ):
+        with pytest.warns(UserWarning, match="'pin_memory' argument is set as true but no accelerator is found"):
             assert len(list(DataLoader(Recorder(3), pin_memory=True))) == 3
 
 
@@ -301,9 +297,7 @@ def test_lengths():
 def test_attributes_that_a_pass_depends_on_are_fixed():
     loader = DataLoader(range(10), 3)
     for name in ("batch_size", "sampler", "batch_sampler", "dataset", "drop_last", "persistent_workers"):
-        with pytest.raises(
-            ValueError, match=f"{name} attribute should not be set after DataLoader is initialized"
-        ):
+        with pytest.raises(ValueError, match=f"{name} attribute should not be set after DataLoader is initialized"):
             setattr(loader, name, None)
     loader.collate_fn = len
     assert list(loader) == [3, 3, 3, 1]

@@ -84,9 +84,7 @@ def test_errors():
     with pytest.raises(DataError, match="no rows to fit on"):
         Normalizer.fit("minmax", VALUES[:0])
     for kind in ("minmax", "standard"):
-        with pytest.raises(
-            DataError, match=rf"{kind} overflows: the values reach from -1\.5e\+308 to 1\.5e\+308"
-        ):
+        with pytest.raises(DataError, match=rf"{kind} overflows: the values reach from -1\.5e\+308 to 1\.5e\+308"):
             Normalizer.fit(kind, np.array([[-1.5e308], [1.5e308]]))
 
 

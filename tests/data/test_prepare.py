@@ -41,12 +41,8 @@ def test_boston_as_the_tutorial_splits_and_scales_it():
     assert data.train.inputs.dtype == data.train.targets.dtype == np.float32
     assert data.test.original_targets[0, 0] == 24.0
     np.testing.assert_array_equal(data.test.rows, np.arange(0, 506, 4))
-    np.testing.assert_allclose(
-        data.input_normalizer.invert(data.test.inputs), everything[::4, :13], atol=1e-4
-    )
-    np.testing.assert_allclose(
-        data.target_normalizer.invert(data.test.targets), data.test.original_targets, rtol=1e-6
-    )
+    np.testing.assert_allclose(data.input_normalizer.invert(data.test.inputs), everything[::4, :13], atol=1e-4)
+    np.testing.assert_allclose(data.target_normalizer.invert(data.test.targets), data.test.original_targets, rtol=1e-6)
     assert data.feature_names[0] == "crim"
     assert (data.target_name, data.task, data.class_names) == ("medv", "regression", None)
 
@@ -68,9 +64,7 @@ def test_validation_comes_out_of_the_training_rows_and_the_seed_decides():
 def test_only_training_rows_teach(csv):
     content = "x,c,y\n{},{},{}\n1,a,10\n5,b,11\n3,b,14\n"
     for x, c, y in ((1e9, "zebra", -1e9), (-7, "q", 5)):
-        with pytest.warns(
-            DataWarning, match=r"data.csv:2: column 'c': 1 of 2 rows hold values .* \('(zebra|q)'\)"
-        ):
+        with pytest.warns(DataWarning, match=r"data.csv:2: column 'c': 1 of 2 rows hold values .* \('(zebra|q)'\)"):
             data = prepare(
                 csv(content.format(x, c, y)),
                 test=EVERY2,
@@ -128,9 +122,7 @@ class TestMissing:
     def test_target(self, csv):
         content = "x,y\n1,1\n2,\n3,3\n4,4\n"
         for policy in ("error", "mean"):
-            with pytest.raises(
-                DataError, match=r"data.csv:3: column 'y': the value is missing; .* missing: drop"
-            ):
+            with pytest.raises(DataError, match=r"data.csv:3: column 'y': the value is missing; .* missing: drop"):
                 prepare(csv(content, missing=policy))
         assert prepare(csv(content, missing={"y": "drop"})).train.rows.tolist() == [0, 2, 3]
 
@@ -165,9 +157,7 @@ class TestClassification:
         assert prepare(csv("x,y\n1,a\n,b\n3,c\n", missing="drop")).class_names == ["a", "c"]
 
     def test_errors(self, csv):
-        with pytest.raises(
-            DataError, match=r"data.csv:3: column 'y': a class is text or a whole number, got 2.5"
-        ):
+        with pytest.raises(DataError, match=r"data.csv:3: column 'y': a class is text or a whole number, got 2.5"):
             prepare(csv("x,y\n1,1\n2,2.5\n", task="classification"))
         with pytest.raises(DataError, match="target 'y' has one class only, 'a'"):
             prepare(csv("x,y\n1,a\n2,a\n"))
@@ -236,14 +226,10 @@ class TestSavedPreparation:
         preparation = fitted[0].preparation
         path = tmp_path / "new.csv"
         path.write_text("x,c,y\nq,1,u\n")
-        with pytest.raises(
-            DataError, match=r"new.csv: column 'x': expected numbers, as in training, got text"
-        ):
+        with pytest.raises(DataError, match=r"new.csv: column 'x': expected numbers, as in training, got text"):
             preparation.inputs(read_csv(path))
         path.write_text("x,c,y\n1,1,u\n")
-        with pytest.raises(
-            DataError, match=r"new.csv: column 'c': expected text, as in training, got numbers"
-        ):
+        with pytest.raises(DataError, match=r"new.csv: column 'c': expected text, as in training, got numbers"):
             preparation.inputs(read_csv(path))
         path.write_text("x,c,y\n1,a,u\n2,a,uu\n")
         with pytest.raises(DataError, match=r"new.csv:3: column 'y': unknown class 'uu'; did you mean 'u'\?"):

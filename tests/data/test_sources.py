@@ -55,9 +55,7 @@ def test_files_that_ship_in_a_wheel_come_before_a_checkout(monkeypatch, tmp_path
 
 
 def test_a_file_found_nowhere_lists_the_places():
-    with pytest.raises(
-        DataError, match=r"no file 'nothing.csv' in any of: .*datasets, .*starter.datasets, .*datasets"
-    ):
+    with pytest.raises(DataError, match=r"no file 'nothing.csv' in any of: .*datasets, .*starter.datasets, .*datasets"):
         find_dataset_file("nothing.csv")
 
 

@@ -199,9 +199,7 @@ def test_what_the_operating_system_refuses():
 
 def test_a_mistake_in_a_later_chunk_has_its_own_line(write):
     content = "a,b\n" + "1,2\n" * 20_000 + "1,x\n"
-    with pytest.raises(
-        DataError, match=r"data.csv:20002: column 'b': expected a number, as on line 2, got 'x'"
-    ):
+    with pytest.raises(DataError, match=r"data.csv:20002: column 'b': expected a number, as on line 2, got 'x'"):
         read_csv(write(content))
 
 
@@ -224,9 +222,7 @@ def test_a_directory_lists_its_csv_files(write, tmp_path):
 
 def test_arguments_are_checked(write):
     path = write("medv,rm\n1,2\n")
-    with pytest.raises(
-        DataError, match=r"no column 'medvv'; did you mean 'medv'\? the columns are: medv, rm"
-    ):
+    with pytest.raises(DataError, match=r"no column 'medvv'; did you mean 'medv'\? the columns are: medv, rm"):
         read_csv(path, columns=["medvv"])
     with pytest.raises(DataError, match=r"no column 'zzz'; the columns are: medv, rm"):
         read_csv(path, categorical=["zzz"])
@@ -253,9 +249,7 @@ rows = st.lists(st.lists(cells, min_size=2, max_size=2), min_size=1, max_size=6)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(
-    rows=rows, end=st.sampled_from(["\n", "\r\n", "\n\n", "\r"]), delimiter=st.sampled_from([",", ";", "\t"])
-)
+@given(rows=rows, end=st.sampled_from(["\n", "\r\n", "\n\n", "\r"]), delimiter=st.sampled_from([",", ";", "\t"]))
 def test_the_fast_road_gives_what_the_other_gives(write, monkeypatch, rows, end, delimiter):
     path = write(delimiter.join("ab") + end + end.join(delimiter.join(row) for row in rows))
 

@@ -14,9 +14,7 @@ SEEDS = (0, 1, 2**40 + 5)
 LENGTHS = (1, 10, 47)
 
 
-def loader_epochs(
-    torch: Any, data: Any, seed: int, length: int, own_generator: bool
-) -> list[list[list[int]]]:
+def loader_epochs(torch: Any, data: Any, seed: int, length: int, own_generator: bool) -> list[list[list[int]]]:
     """Three passes in batches of 4; the seed is for a generator of its own or for the default stream."""
     generator = torch.Generator().manual_seed(seed) if own_generator else None
     torch.manual_seed(seed)
@@ -44,9 +42,7 @@ def record(torch: Any, data: Any) -> dict[str, Any]:
     for seed in SEEDS:
         for length in LENGTHS:
             for own in (False, True):
-                result[f"loader seed={seed} length={length} own={own}"] = loader_epochs(
-                    torch, data, seed, length, own
-                )
+                result[f"loader seed={seed} length={length} own={own}"] = loader_epochs(torch, data, seed, length, own)
             result[f"samplers seed={seed} length={length}"] = samplers(torch, data, seed, length)
     return result
 

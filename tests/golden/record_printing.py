@@ -29,7 +29,11 @@ _VALUES = [
 _TENSORS = [f"T.tensor({v})" for v in _VALUES]
 _TENSORS += [f"T.tensor({v}, dtype=T.{t})" for v in ("1", "[1, 0, 3]", "[]", "[[1, 2], [3, 4]]") for t in (
     "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "complex64", "complex128")]  # fmt: skip
-_TENSORS += [f"T.tensor({v}, dtype=T.{t})" for v in ("[0.1, 1 / 3, 1000.5]", "[1e-7, 1.0]", "[65504.0, 0.1]") for t in ("float16", "float64")]
+_TENSORS += [
+    f"T.tensor({v}, dtype=T.{t})"
+    for v in ("[0.1, 1 / 3, 1000.5]", "[1e-7, 1.0]", "[65504.0, 0.1]")
+    for t in ("float16", "float64")
+]
 _TENSORS += [
     "T.arange(1001)", "T.arange(1000)", "T.arange(1001.0)", "T.arange(1001.0) / 7", "T.arange(2000).reshape(20, 100)", "T.arange(2000.0).reshape(2, 10, 100)",
     "T.arange(10000).reshape(10, 10, 10, 10)", "T.zeros(1001, dtype=T.bool)", "T.zeros(2000, 2)", "T.zeros(2, 2000)", "T.ones(7, 200)", "T.ones(6, 200)", "T.ones(5, 201) * 1e-6",

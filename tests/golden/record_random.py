@@ -71,9 +71,7 @@ def mixed_torch(torch: Any, g: Any, n: int) -> Any:
 
 def _filled(dtype: str, method: str, *arguments: Any) -> Callable[[Any, Any, int], Any]:
     """PyTorch's `empty(n, dtype).method(*arguments)`."""
-    return lambda torch, g, n: getattr(torch.empty(n, dtype=getattr(torch, dtype)), method)(
-        *arguments, generator=g
-    )
+    return lambda torch, g, n: getattr(torch.empty(n, dtype=getattr(torch, dtype)), method)(*arguments, generator=g)
 
 
 def _multinomial(dtype: str, rows: int, replacement: bool, one: bool) -> Case:
@@ -84,9 +82,7 @@ def _multinomial(dtype: str, rows: int, replacement: bool, one: bool) -> Case:
         return random.multinomial(g, table(n), 1 if one else n, replacement).reshape(-1)
 
     def theirs(torch: Any, g: Any, n: int) -> Any:
-        return torch.multinomial(
-            torch.from_numpy(table(n)), 1 if one else n, replacement, generator=g
-        ).reshape(-1)
+        return torch.multinomial(torch.from_numpy(table(n)), 1 if one else n, replacement, generator=g).reshape(-1)
 
     return Case(ours, theirs, EXACT)
 
@@ -112,21 +108,15 @@ def _cases() -> dict[str, Case]:
         "multinomial replaced float64": _multinomial("float64", 1, True, False),
     }
     for dtype, tolerance in (("float16", 2e-3), ("float32", FLOAT32), ("float64", FLOAT64)):
-        rounded = (
-            EXACT if dtype == "float32" else tolerance
-        )  # computed in float64: equal once rounded to float32
+        rounded = EXACT if dtype == "float32" else tolerance  # computed in float64: equal once rounded to float32
         cases |= {
-            f"uniform {dtype}": Case(
-                lambda g, n, d=dtype: random.uniform(g, n, d), _filled(dtype, "uniform_"), EXACT
-            ),
+            f"uniform {dtype}": Case(lambda g, n, d=dtype: random.uniform(g, n, d), _filled(dtype, "uniform_"), EXACT),
             f"uniform of range {dtype}": Case(
                 lambda g, n, d=dtype: random.uniform(g, n, d, -0.277, 0.777),
                 _filled(dtype, "uniform_", -0.277, 0.777),
                 EXACT,
             ),
-            f"normal {dtype}": Case(
-                lambda g, n, d=dtype: random.normal(g, n, d), _filled(dtype, "normal_"), tolerance
-            ),
+            f"normal {dtype}": Case(lambda g, n, d=dtype: random.normal(g, n, d), _filled(dtype, "normal_"), tolerance),
             f"normal of mean {dtype}": Case(
                 lambda g, n, d=dtype: random.normal(g, n, d, 0.277, 0.777),
                 _filled(dtype, "normal_", 0.277, 0.777),
@@ -137,9 +127,7 @@ def _cases() -> dict[str, Case]:
             ),
             f"bernoulli of array {dtype}": Case(
                 lambda g, n, d=dtype: random.bernoulli(g, n, d, weights(n).astype(d)),
-                lambda torch, g, n, d=dtype: torch.bernoulli(
-                    torch.from_numpy(weights(n).astype(d)), generator=g
-                ),
+                lambda torch, g, n, d=dtype: torch.bernoulli(torch.from_numpy(weights(n).astype(d)), generator=g),
                 EXACT,
             ),
             f"exponential {dtype}": Case(

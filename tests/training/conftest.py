@@ -23,9 +23,7 @@ class Sequential(Module):
 
 
 class Linear(Module):
-    def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, dtype: SimpleNamespace | None = None
-    ):
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: SimpleNamespace | None = None):
         if out_features < 1:
             raise ValueError(f"out_features must be positive, got {out_features}")
         self.shape = (out_features, in_features)
@@ -82,9 +80,7 @@ class CrossEntropyLoss(Module):
 
 
 class SGD:
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0.0, nesterov: bool = False
-    ) -> None:
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0.0, nesterov: bool = False) -> None:
         if nesterov and momentum <= 0:
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         self.params = list(params)

@@ -39,9 +39,7 @@ def assert_same(actual: dict[str, np.ndarray], expected: dict[str, np.ndarray]) 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    arrays=st.dictionaries(
-        st.text(max_size=8).filter(lambda name: name != "__metadata__"), ARRAYS, max_size=4
-    ),
+    arrays=st.dictionaries(st.text(max_size=8).filter(lambda name: name != "__metadata__"), ARRAYS, max_size=4),
     metadata=st.dictionaries(st.text(max_size=8), JSON_VALUES, max_size=4),
 )
 def test_everything_comes_back(

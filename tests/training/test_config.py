@@ -242,9 +242,7 @@ def test_single_values(registries: Registries, override: str, path: str, value: 
         ),
     ],
 )
-def test_each_mistake_has_its_message_and_its_place(
-    registries: Registries, old: str, new: str, message: str
-) -> None:
+def test_each_mistake_has_its_message_and_its_place(registries: Registries, old: str, new: str, message: str) -> None:
     assert BOSTON.count(old) >= 1
     assert problems(registries, BOSTON.replace(old, new, 1)) == [message]
 
@@ -255,9 +253,7 @@ def test_each_mistake_has_its_message_and_its_place(
 def test_names_that_would_leave_the_runs_directory(registries: Registries, name: str) -> None:
     found = problems(registries, MINIMAL + f"name: {to_text(name)}")
     assert len(found) == 1
-    assert found[0].startswith(
-        "f:6:7: name: expected a name of at most 100 letters, digits, '.', '_' and '-'"
-    )
+    assert found[0].startswith("f:6:7: name: expected a name of at most 100 letters, digits, '.', '_' and '-'")
 
 
 @pytest.mark.parametrize(
@@ -266,8 +262,7 @@ def test_names_that_would_leave_the_runs_directory(registries: Registries, name:
         ("model: []", "f:1:8: model: expected at least one layer, got an empty list"),
         (
             "model: ReLU",
-            "f:1:8: model: expected a list, got text 'ReLU'; "
-            "for example model: [{type: Linear, out_features: 1}]",
+            "f:1:8: model: expected a list, got text 'ReLU'; for example model: [{type: Linear, out_features: 1}]",
         ),
         ("dataset: 5", "f:1:10: dataset: expected a dataset, as NAME or {type: NAME, ...}, got 5"),
     ],
@@ -331,9 +326,7 @@ def test_a_missing_config(folder: Path, registries: Registries) -> None:
         load_config("configs/bosten.yaml", [], registries)
 
 
-def test_data_files_are_looked_up_from_here_then_from_the_config(
-    folder: Path, registries: Registries
-) -> None:
+def test_data_files_are_looked_up_from_here_then_from_the_config(folder: Path, registries: Registries) -> None:
     config = load_config("configs/boston.yaml", [], registries)
     assert config.find_file(("dataset", "path"), "data/a.csv") == Path("data/a.csv")
     assert config.find_file(("dataset", "path"), "data/b.csv") == Path("configs/data/b.csv")
@@ -364,9 +357,7 @@ def test_what_a_constructor_refuses_later_has_its_place(registries: Registries) 
     config = check(parse(BOSTON.replace("64", "-64"), "f"), [], registries)
     with pytest.raises(ConfigError) as caught:
         config.build(("model", 0), config.model[0], in_features=13)
-    assert (
-        str(caught.value) == "f:10:34: model.0.out_features: Linear: out_features must be positive, got -64"
-    )
+    assert str(caught.value) == "f:10:34: model.0.out_features: Linear: out_features must be positive, got -64"
     assert config.build(("model", 3), config.model[3], in_features=13).shape == (1, 13)
 
 
@@ -398,9 +389,7 @@ layers: st.SearchStrategy[Any] = st.deferred(
             optional={"bias": st.booleans(), "in_features": st.integers(1, 9)},
         )
         | st.fixed_dictionaries({"type": st.just("Dropout")}, optional={"p": numbers})
-        | st.fixed_dictionaries(
-            {"type": st.just("Hardtanh")}, optional={"min_val": st.floats(allow_nan=False)}
-        )
+        | st.fixed_dictionaries({"type": st.just("Hardtanh")}, optional={"min_val": st.floats(allow_nan=False)})
         | st.fixed_dictionaries(
             {
                 "type": st.just("Conv2d"),
@@ -409,16 +398,13 @@ layers: st.SearchStrategy[Any] = st.deferred(
             }
         )
         | st.fixed_dictionaries({"type": st.just("Untyped"), "anything": junk}, optional={"table": junk})
-        | st.fixed_dictionaries(
-            {"type": st.just("Sequential"), "layers": st.lists(layers, min_size=1, max_size=3)}
-        )
+        | st.fixed_dictionaries({"type": st.just("Sequential"), "layers": st.lists(layers, min_size=1, max_size=3)})
     )
 )
 junk: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | words,
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(words.filter(lambda key: key != "<<"), inner, max_size=4)
+        st.lists(inner, max_size=4) | st.dictionaries(words.filter(lambda key: key != "<<"), inner, max_size=4)
     ),
     max_leaves=8,
 )
@@ -502,9 +488,7 @@ paths = st.lists(
 
 
 @settings(deadline=None, max_examples=150)
-@given(
-    overrides=st.lists(st.builds(lambda keys, value: ".".join(keys) + value, paths, words | st.just("=[1")))
-)
+@given(overrides=st.lists(st.builds(lambda keys, value: ".".join(keys) + value, paths, words | st.just("=[1"))))
 def test_junk_in_overrides_is_a_config_error(registries: Registries, overrides: list[str]) -> None:
     with contextlib.suppress(UserError):
         check(parse(BOSTON), overrides, registries)
@@ -512,9 +496,7 @@ def test_junk_in_overrides_is_a_config_error(registries: Registries, overrides: 
 
 @settings(deadline=None)
 @given(
-    data=st.dictionaries(
-        words.filter(lambda key: key != "<<") | st.sampled_from(["model", "name"]), junk, min_size=1
-    )
+    data=st.dictionaries(words.filter(lambda key: key != "<<") | st.sampled_from(["model", "name"]), junk, min_size=1)
 )
 def test_a_mapping_of_junk_is_a_config_error(registries: Registries, data: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -81,9 +81,7 @@ def test_short_lists(text: str, which: str) -> None:
 
 def test_places_tell_overrides_from_the_file() -> None:
     source = parse(TEXT, "f")
-    apply_overrides(
-        source, ["model.1.inplace=true", "optimizer.lr=1", "train={epochs: 1}", "dataset.type=csv"]
-    )
+    apply_overrides(source, ["model.1.inplace=true", "optimizer.lr=1", "train={epochs: 1}", "dataset.type=csv"])
     places = {
         ("model", 1, "inplace"): "override 'model.1.inplace=true'",
         ("model", 1, "type"): "f:4:5",

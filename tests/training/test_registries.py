@@ -74,9 +74,7 @@ def test_what_needs_no_argument_can_be_named_bare_and_is_written_back(real: Regi
         ("scheduler", {"type": "OneCycleLR", "max_lr": 0.1, "pct_start": 2}, ("pct_start",)),
     ],
 )
-def test_constructors_refuse_at_the_right_argument(
-    real: Registries, kind: Kind, value: Any, path: Any
-) -> None:
+def test_constructors_refuse_at_the_right_argument(real: Registries, kind: Kind, value: Any, path: Any) -> None:
     with pytest.raises(ComponentError) as caught:
         resolve(kind, value, real)
     assert [fault.path for fault in caught.value.faults] == [path]

@@ -83,9 +83,7 @@ def test_many_processes_in_one_second_get_a_run_each(runs_dir: Path) -> None:
         "    print(Run.create(sys.argv[1], 'boston'))\n"
     )
     command = [sys.executable, "-c", program, str(runs_dir)]
-    processes = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)
-    ]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
@@ -105,9 +103,7 @@ def test_the_second_run_of_a_second_gets_a_number(runs_dir: Path, monkeypatch: p
     names = [Run.create(runs_dir, "boston").path.name for _ in range(11)]
     assert names[:3] == ["20260131-142501", "20260131-142501-2", "20260131-142501-3"]
     (runs_dir / "latest").unlink()
-    assert (
-        Run.find(runs_dir, "boston").path.name == "20260131-142501-11"
-    )  # later than -2, though it sorts before
+    assert Run.find(runs_dir, "boston").path.name == "20260131-142501-11"  # later than -2, though it sorts before
     assert Run.find(runs_dir, None).path.name == "20260131-142501-11"
     assert Run.find(runs_dir, "boston/20260131-142501").path.name == "20260131-142501"
 
@@ -191,9 +187,7 @@ def test_latest_works_as_a_link_and_as_a_text_file(pointer_kind: str, runs_dir: 
 # --- finding ------------------------------------------------------------------------------------------------
 
 
-def test_find_by_path_name_prefix_and_time(
-    runs_dir: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_find_by_path_name_prefix_and_time(runs_dir: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     old = make_run("boston/20260101-000000")
     new = make_run("boston/20260201-000000")
     wide = make_run("boston-wide/20260102-000000")

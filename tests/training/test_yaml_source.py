@@ -147,9 +147,7 @@ def test_what_stops_the_reading(text: str, message: str, parser: str) -> None:
 
 
 def test_unknown_escape(parser: str) -> None:
-    with pytest.raises(
-        ConfigError, match="unknown escape after '\\\\'; use single quotes for text with a backslash"
-    ):
+    with pytest.raises(ConfigError, match="unknown escape after '\\\\'; use single quotes for text with a backslash"):
         parse('a: "C:\\data"')
 
 
@@ -228,9 +226,7 @@ def test_a_file_that_may_not_be_read(folder: Path, monkeypatch: pytest.MonkeyPat
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("builtins.open", refuse)
-    with pytest.raises(
-        ConfigError, match=r"^configs.boston.yaml: the file cannot be read: Permission denied$"
-    ):
+    with pytest.raises(ConfigError, match=r"^configs.boston.yaml: the file cannot be read: Permission denied$"):
         load("configs/boston.yaml")
 
 

@@ -43,8 +43,7 @@ class CosineAnnealingLR(LRScheduler):
             rise = (1 - math.cos(math.pi / self.T_max)) / 2
             groups = self.optimizer.param_groups
             return [
-                group["lr"] + (base - self.eta_min) * rise
-                for group, base in zip(groups, self.base_lrs, strict=True)
+                group["lr"] + (base - self.eta_min) * rise for group, base in zip(groups, self.base_lrs, strict=True)
             ]
         height = 1 + math.cos(math.pi * self.last_epoch / self.T_max)
         height_before = 1 + math.cos(math.pi * (self.last_epoch - 1) / self.T_max)
