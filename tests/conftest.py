@@ -15,7 +15,9 @@ def _default_settings():
     yield
     mytorch.set_default_dtype(mytorch.float32)
     mytorch.set_printoptions(profile="default")
-    assert mytorch.is_grad_enabled(), "a test left recording switched off"
+    recording = mytorch.is_grad_enabled()
+    mytorch.set_grad_enabled(True)
+    assert recording, "the test left recording switched off"
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ class ZeroPad2d(_Pad):
 
 
 class ZeroPad3d(_Pad):
-    """A border around volumes: zeros. `padding` is a number or (left, right, top, bottom, front, back).
+    """A border around volumes: zeros. `padding`: one number, or two for each dimension.
 
     >>> import mytorch
     >>> ZeroPad3d(1)(mytorch.zeros(1, 3, 3, 3)).shape
@@ -104,7 +104,7 @@ class ConstantPad2d(_ConstantPad):
 
 
 class ConstantPad3d(_ConstantPad):
-    """A border around volumes: one value. `padding` is a number or (left, right, top, bottom, front, back).
+    """A border around volumes: one value. `padding`: one number, or two for each dimension.
 
     >>> import mytorch
     >>> ConstantPad3d(1, 9.0)(mytorch.zeros(1, 3, 3, 3)).shape
@@ -141,7 +141,7 @@ class ReflectionPad2d(_ReflectionPad):
 
 
 class ReflectionPad3d(_ReflectionPad):
-    """A border around volumes: mirrored. `padding` is a number or (left, right, top, bottom, front, back).
+    """A border around volumes: mirrored. `padding`: one number, or two for each dimension.
 
     >>> import mytorch
     >>> ReflectionPad3d(1)(mytorch.zeros(1, 3, 3, 3)).shape
@@ -178,7 +178,7 @@ class ReplicationPad2d(_ReplicationPad):
 
 
 class ReplicationPad3d(_ReplicationPad):
-    """A border around volumes: the outermost repeated. `padding` is a number or (left, right, top, bottom, front, back).
+    """A border around volumes: the outermost repeated. `padding`: one number, or two for each dimension.
 
     >>> import mytorch
     >>> ReplicationPad3d(1)(mytorch.zeros(1, 3, 3, 3)).shape
@@ -215,7 +215,7 @@ class CircularPad2d(_CircularPad):
 
 
 class CircularPad3d(_CircularPad):
-    """A border around volumes: from the other end. `padding` is a number or (left, right, top, bottom, front, back).
+    """A border around volumes: from the other end. `padding`: one number, or two for each dimension.
 
     >>> import mytorch
     >>> CircularPad3d(1)(mytorch.zeros(1, 3, 3, 3)).shape

@@ -81,17 +81,17 @@ def test_any_order_of_dimensions_can_be_undone(shape, data):
     x = counted(shape)
     y = x.permute(order)
     np.testing.assert_array_equal(y.numpy(), np.transpose(x.numpy(), order))
-    assert torch.equal(y.permute(np.argsort(order).tolist()), x)
+    assert y.permute(np.argsort(order).tolist()).equal(x)
 
 
 @given(shapes, st.data())
 def test_what_is_split_can_be_joined(shape, data):
     x, dim = counted(shape), data.draw(st.integers(-len(shape), len(shape) - 1))
     size = data.draw(st.integers(1, 5))
-    assert torch.equal(torch.cat(x.split(size, dim), dim), x)
-    assert torch.equal(torch.cat(x.chunk(size, dim), dim), x)
+    assert torch.cat(x.split(size, dim), dim).equal(x)
+    assert torch.cat(x.chunk(size, dim), dim).equal(x)
     if shape[dim]:
-        assert torch.equal(torch.stack(x.unbind(dim), dim), x)
+        assert torch.stack(x.unbind(dim), dim).equal(x)
 
 
 @given(shapes, st.data())
@@ -99,8 +99,8 @@ def test_flip_and_roll_can_be_undone(shape, data):
     x = counted(shape)
     dims = tuple(data.draw(st.sets(st.integers(0, len(shape) - 1), min_size=1)))
     steps = tuple(data.draw(st.integers(-5, 5)) for _ in dims)
-    assert torch.equal(x.flip(dims).flip(dims), x)
-    assert torch.equal(x.roll(steps, dims).roll([-s for s in steps], dims), x)
+    assert x.flip(dims).flip(dims).equal(x)
+    assert x.roll(steps, dims).roll([-s for s in steps], dims).equal(x)
     np.testing.assert_array_equal(x.roll(steps, dims).numpy(), np.roll(x.numpy(), steps, dims))
 
 
@@ -116,7 +116,7 @@ def test_flatten_and_unflatten(shape, start, end):
     x = counted(shape)
     flat = x.flatten(start, end)
     assert flat.ndim == len(shape) - (end - start)
-    assert torch.equal(flat.unflatten(start, shape[start : end + 1]), x)
+    assert flat.unflatten(start, shape[start : end + 1]).equal(x)
 
 
 def test_one_size_can_be_left_open():
