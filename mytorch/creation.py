@@ -69,7 +69,9 @@ def _from_data(data: Any, dtype: np.dtype[Any] | None) -> Any:
     if kind in "OUSV" and all(isinstance(item, int) for item in items):
         raise RuntimeError(f"Overflow when unpacking long long: an integer in {_short(data)} does not fit into 64 bits")
     if kind not in "biufc":
-        raise TypeError(f"tensor(): expected numbers or nested sequences of numbers, got {type(data).__name__}: {_short(data)}")
+        raise TypeError(
+            f"tensor(): expected numbers or nested sequences of numbers, got {type(data).__name__}: {_short(data)}"
+        )
     if dtype is not None:
         return _converted(array, dtype)
     if any(isinstance(item, (DifferentiableArray, np.ndarray, np.generic)) for item in items):
@@ -121,7 +123,9 @@ def _ragged(data: Any) -> str:
     return f"tensor(): nested sequences must all have one length, but there are lengths {lengths} in {_short(data)}"
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
     """A new tensor with a copy of `data`: a number, nested sequences, a NumPy array or a tensor.
 
     Python floats become the default floating type (float32), integers int64; NumPy's types are kept. Sequences may
@@ -142,7 +146,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """`data` as a tensor, without a copy where possible: a tensor of that type is returned as it is, a NumPy array is shared.
+    """`data` as a tensor, without a copy where possible: a tensor of that type is returned as is, an array is shared.
 
     >>> import numpy as np
     >>> as_tensor(np.ones(2))
@@ -269,7 +273,9 @@ def ones_like(
     return finish(np.ones_like(_raw(input), dtype=_like(input, dtype)), device, requires_grad)
 
 
-def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def full_like(
+    input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """`full` with the shape and type of another tensor.
 
     >>> full_like(ones(2), 3)
@@ -305,7 +311,9 @@ def arange(*args: Any, dtype: Any = None, device: Any = None, requires_grad: boo
     return finish(values.astype(numpy, copy=False), device, requires_grad)
 
 
-def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def linspace(
+    start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """`steps` numbers from start to end, both included.
 
     >>> linspace(0, 1, 5)

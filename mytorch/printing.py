@@ -123,7 +123,7 @@ def _edges(array: Any) -> Any:
 def _body(array: Any, indent: int, summarize: bool, write: Any) -> str:
     edge = OPTIONS.edgeitems
     if array.ndim == 0:
-        return write(array.item())  # type: ignore[no-any-return]
+        return write(array.item())
     if array.ndim == 1:
         fit = max(1, (OPTIONS.linewidth - indent) // (write.width + 2))
         if summarize and not edge:

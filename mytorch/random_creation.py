@@ -15,9 +15,24 @@ from mytorch.creation import finish, sizes_of
 from mytorch.tensor import Tensor
 
 __all__ = [
-    "Generator", "bernoulli", "default_generator", "get_rng_state", "initial_seed", "manual_seed", "multinomial", "normal",
-    "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "seed", "set_rng_state",
-]  # fmt: skip
+    "Generator",
+    "bernoulli",
+    "default_generator",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "multinomial",
+    "normal",
+    "rand",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
+    "seed",
+    "set_rng_state",
+]
 
 
 def _generator(generator: Generator | None) -> Generator:
@@ -28,7 +43,9 @@ def _float_type(dtype: Any) -> np.dtype[Any]:
     return dtypes.default_float() if dtype is None else dtypes.to_numpy(dtype)
 
 
-def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def rand(
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Uniform numbers in [0, 1).
 
     >>> import mytorch
@@ -40,7 +57,9 @@ def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, devi
     return finish(array, device, requires_grad)
 
 
-def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randn(
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Normal numbers with mean 0 and standard deviation 1.
 
     >>> import mytorch
@@ -53,7 +72,12 @@ def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, dev
 
 
 def randint(
-    *args: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any
+    *args: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **named: Any,
 ) -> Tensor:
     """Integers from low (0) up to, not including, high: `randint(high, size)` or `randint(low, high, size)`.
 
@@ -78,10 +102,14 @@ def randint(
     if given or named:
         raise TypeError(f"randint() got arguments it does not know: {given or sorted(named)}")
     numpy = np.dtype(np.int64) if dtype is None else dtypes.to_numpy(dtype)
-    return finish(streams.randint(_generator(generator), sizes_of((size,)), numpy, int(low), int(high)), device, requires_grad)
+    return finish(
+        streams.randint(_generator(generator), sizes_of((size,)), numpy, int(low), int(high)), device, requires_grad
+    )
 
 
-def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """The numbers 0 to n - 1 in random order.
 
     >>> import mytorch
@@ -102,20 +130,29 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     tensor([0., 1.])
     """
     probability = input.array if p is None else p
-    return wrap(streams.bernoulli(_generator(generator), input.array.shape, input.array.dtype, probability))  # type: ignore[no-any-return]
+    return wrap(streams.bernoulli(_generator(generator), input.array.shape, input.array.dtype, probability))
 
 
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
     """Indices drawn with probabilities in proportion to the weights `input`, (n,) or (rows, n).
 
     >>> import mytorch
     >>> mytorch.multinomial(mytorch.tensor([0.0, 1.0]), 1)
     tensor([1])
     """
-    return wrap(streams.multinomial(_generator(generator), input.array, num_samples, replacement))  # type: ignore[no-any-return]
+    return wrap(streams.multinomial(_generator(generator), input.array, num_samples, replacement))
 
 
-def normal(mean: Any, std: Any = 1.0, size: Sequence[int] | None = None, *, generator: Generator | None = None, dtype: Any = None) -> Tensor:
+def normal(
+    mean: Any,
+    std: Any = 1.0,
+    size: Sequence[int] | None = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+) -> Tensor:
     """Normal numbers with the given mean and standard deviation, numbers (then `size` is needed) or tensors.
 
     >>> import mytorch
@@ -135,7 +172,9 @@ def _as(input: Tensor, dtype: Any) -> Any:
     return input.dtype if dtype is None else dtype
 
 
-def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
+def rand_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+) -> Tensor:
     """`rand` with the shape and type of another tensor.
 
     >>> import mytorch
@@ -145,7 +184,9 @@ def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_
     return rand(input.array.shape, dtype=_as(input, dtype), device=device, requires_grad=requires_grad)
 
 
-def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:
+def randn_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+) -> Tensor:
     """`randn` with the shape and type of another tensor.
 
     >>> import mytorch
@@ -155,7 +196,9 @@ def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires
     return randn(input.array.shape, dtype=_as(input, dtype), device=device, requires_grad=requires_grad)
 
 
-def randint_like(input: Tensor, *bounds: int, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randint_like(
+    input: Tensor, *bounds: int, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """`randint` with the shape and type of another tensor: `randint_like(x, high)` or `randint_like(x, low, high)`.
 
     >>> import mytorch
@@ -171,7 +214,7 @@ def get_rng_state() -> Tensor:
     >>> get_rng_state().shape
     torch.Size([5056])
     """
-    return wrap(default_generator.get_state())  # type: ignore[no-any-return]
+    return wrap(default_generator.get_state())
 
 
 def set_rng_state(new_state: Tensor) -> None:

@@ -20,7 +20,6 @@ from mytorch.backend import device as devices
 from mytorch.backend import dtypes
 from mytorch.ops import pieces
 from mytorch.ops import shape as shapes
-from mytorch.ops.dims import as_shape
 from mytorch.printing import tensor_repr
 from mytorch.tensor_methods import TensorMethods
 
@@ -197,12 +196,14 @@ class Tensor(TensorMethods):
         return np.array(array, dtype=dtype, copy=copy) if copy is not None else np.asarray(array, dtype=dtype)
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: builtins.bool = False) -> Tensor:
-        return wrap(np.asarray(array))  # type: ignore[no-any-return]
+        return wrap(np.asarray(array))
 
     def _number(self) -> Any:
         """The one element, for Python's number types, which expect a ValueError where there is not exactly one."""
         if self.array.size != 1:
-            raise ValueError(f"only one element tensors can be converted to Python scalars, this one has {self.array.size}")
+            raise ValueError(
+                f"only one element tensors can be converted to Python scalars, this one has {self.array.size}"
+            )
         return self.array.item()
 
     def __float__(self) -> builtins.float:
@@ -237,7 +238,9 @@ class Tensor(TensorMethods):
 
     def __contains__(self, element: Any) -> builtins.bool:
         if not isinstance(element, (Tensor, builtins.int, builtins.float, complex, np.generic)):
-            raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+            raise RuntimeError(
+                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+            )
         return bool((self == element).any())
 
     def __repr__(self) -> str:
@@ -286,13 +289,15 @@ class Tensor(TensorMethods):
     @property
     def grad(self) -> Tensor | None:
         """The sum of the gradients that have reached this leaf, or None."""
-        return self._grad  # type: ignore[no-any-return]
+        return self._grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
             if value.array.shape != self.array.shape:
                 raise RuntimeError(
                     f"assigned grad has data of a different size: expected {self.shape}, got {value.shape}"
@@ -306,7 +311,7 @@ class Tensor(TensorMethods):
     @property
     def data(self) -> Tensor:
         """The same memory without history. Changes through it are not seen by the engine: prefer `no_grad`."""
-        return wrap(self.array)  # type: ignore[no-any-return]
+        return wrap(self.array)
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -353,7 +358,11 @@ class Tensor(TensorMethods):
         return self
 
     def backward(
-        self, gradient: Tensor | None = None, retain_graph: builtins.bool | None = None, create_graph: builtins.bool = False, inputs: Any = None
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: builtins.bool | None = None,
+        create_graph: builtins.bool = False,
+        inputs: Any = None,
     ) -> None:
         """Add this tensor's gradients to the `.grad` of the leaves that it was made from. See `autograd.backward`."""
         engine.backward(self, gradient, retain_graph, create_graph, inputs)
@@ -362,7 +371,7 @@ class Tensor(TensorMethods):
         """The same memory, cut off from the graph: no gradient flows through it."""
         out = wrap(self.array)
         out.version = self.counter()
-        return out  # type: ignore[no-any-return]
+        return out
 
     def detach_(self) -> Tensor:
         """Cut this tensor itself off from the graph: it becomes a leaf that requires no gradient."""
@@ -401,7 +410,14 @@ class Tensor(TensorMethods):
 
     # --- conversions ----------------------------------------------------------------------------------------------
 
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: builtins.bool = False, copy: builtins.bool = False) -> Tensor:
+    def to(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        non_blocking: builtins.bool = False,
+        copy: builtins.bool = False,
+    ) -> Tensor:
         """The tensor in another element type or on another device; itself if nothing changes.
 
         Accepts `to(dtype)`, `to(device)`, `to(device, dtype)` and `to(other_tensor)`.
@@ -421,11 +437,13 @@ class Tensor(TensorMethods):
             elif isinstance(arg, (str, devices.device)) or (isinstance(arg, int) and not isinstance(arg, bool)):
                 device = arg
             elif arg is not None and not isinstance(arg, bool):
-                raise TypeError(f"to() received an invalid argument: expected a dtype, a device or a tensor, got {arg!r}")
+                raise TypeError(
+                    f"to() received an invalid argument: expected a dtype, a device or a tensor, got {arg!r}"
+                )
         devices.require(device)
         numpy = self.array.dtype if dtype is None else dtypes.to_numpy(dtype)
         if numpy != self.array.dtype:
-            return convert(self, numpy)  # type: ignore[no-any-return]
+            return convert(self, numpy)
         return shapes.clone(self) if copy else self
 
     def type(self, dtype: Any = None) -> Any:
@@ -479,40 +497,6 @@ class Tensor(TensorMethods):
     def bool(self) -> Tensor:
         """As booleans: nonzero is True."""
         return self.to(dtypes.bool_)
-
-    # --- new tensors of this one's type -----------------------------------------------------------------------------
-
-    def _new(self, array: Any, dtype: Any, device: Any, requires_grad: builtins.bool) -> Tensor:
-        devices.require(device)
-        out: Tensor = wrap(array.astype(self.array.dtype if dtype is None else dtypes.to_numpy(dtype), copy=False))
-        return out.requires_grad_(requires_grad)
-
-    def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor:
-        """A tensor of this one's type with a copy of `data`."""
-        return self._new(np.array(data), dtype, device, requires_grad)
-
-    def new_empty(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor:
-        """A tensor of this one's type with whatever was in memory."""
-        return self._new(np.empty(as_shape(size), self.array.dtype), dtype, device, requires_grad)
-
-    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor:
-        """Zeros of this tensor's type.
-
-        >>> import mytorch
-        >>> mytorch.tensor([1, 2]).new_zeros(3)
-        tensor([0, 0, 0])
-        """
-        return self._new(np.zeros(as_shape(size), self.array.dtype), dtype, device, requires_grad)
-
-    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor:
-        """Ones of this tensor's type."""
-        return self._new(np.ones(as_shape(size), self.array.dtype), dtype, device, requires_grad)
-
-    def new_full(
-        self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False
-    ) -> Tensor:
-        """A tensor of this one's type filled with one value."""
-        return self._new(np.full(as_shape((size,)), fill_value), dtype, device, requires_grad)
 
 
 register_tensor_class(Tensor)

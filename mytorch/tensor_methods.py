@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import operand
+from mytorch.autograd.primitive import operand, wrap
+from mytorch.backend import device as devices
+from mytorch.backend import dtypes
 from mytorch.ops import (
     arithmetic,
     clamping,
     compound,
     cumulative,
     elementwise,
+    extremum,
     indexing,
     inplace,
     linalg,
@@ -26,6 +31,7 @@ from mytorch.ops import (
 )
 from mytorch.ops import scatter as scattering
 from mytorch.ops import shape as shapes
+from mytorch.ops.dims import as_shape
 from mytorch.ops.inplace import in_place
 
 if TYPE_CHECKING:
@@ -62,36 +68,36 @@ class TensorMethods(DifferentiableArray):
     __setitem__ = indexing.setitem
     __hash__ = object.__hash__
 
-    def __eq__(self, other: Any) -> Any:
+    def __eq__(self: Any, other: Any) -> Any:
         try:
             return arithmetic.eq(self, other)
         except TypeError:  # not comparable, e.g. with None: Python then asks the other operand, and says False
             return NotImplemented
 
-    def __ne__(self, other: Any) -> Any:
+    def __ne__(self: Any, other: Any) -> Any:
         try:
             return arithmetic.ne(self, other)
         except TypeError:
             return NotImplemented
 
-    def __invert__(self) -> Tensor:
+    def __invert__(self: Any) -> Tensor:
         if self.array.dtype.kind not in "biu":
             raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
         return elementwise.bitwise_not(self)
 
-    def __rtruediv__(self, other: Any) -> Tensor:
+    def __rtruediv__(self: Any, other: Any) -> Tensor:
         return elementwise.reciprocal(self) * other
 
-    def __rpow__(self, other: Any) -> Tensor:
+    def __rpow__(self: Any, other: Any) -> Tensor:
         return arithmetic.pow(operand("pow", other), self)
 
-    def __rfloordiv__(self, other: Any) -> Tensor:
+    def __rfloordiv__(self: Any, other: Any) -> Tensor:
         return arithmetic.floor_divide(operand("floor_divide", other), self)
 
-    def __rmod__(self, other: Any) -> Tensor:
+    def __rmod__(self: Any, other: Any) -> Tensor:
         return arithmetic.remainder(operand("remainder", other), self)
 
-    def __rmatmul__(self, other: Any) -> Tensor:
+    def __rmatmul__(self: Any, other: Any) -> Tensor:
         return linalg.matmul(operand("matmul", other), self)
 
     # --- methods --------------------------------------------------------------------------------------------------
@@ -177,12 +183,12 @@ class TensorMethods(DifferentiableArray):
     var = reduction.var
     std = reduction.std
     prod = reduction.prod
-    amax = reduction.amax
-    amin = reduction.amin
-    max = reduction.max
-    min = reduction.min
-    argmax = reduction.argmax
-    argmin = reduction.argmin
+    amax = extremum.amax
+    amin = extremum.amin
+    max = extremum.max
+    min = extremum.min
+    argmax = extremum.argmax
+    argmin = extremum.argmin
     any = reduction.any
     all = reduction.all
     logsumexp = reduction.logsumexp
@@ -339,22 +345,58 @@ class TensorMethods(DifferentiableArray):
 
     # --- with another order or number of arguments ------------------------------------------------------------------
 
-    def where(self, condition: Tensor, other: Any) -> Tensor:
+    def where(self: Any, condition: Tensor, other: Any) -> Tensor:
         """This tensor where condition is true, else other."""
-        return arithmetic.where(condition, self, other)  # type: ignore[no-any-return]
+        return arithmetic.where(condition, self, other)
 
-    def view_as(self, other: Tensor) -> Tensor:
+    def view_as(self: Any, other: Tensor) -> Tensor:
         """`view` with the shape of another tensor."""
         return shapes.view(self, other.array.shape)
 
-    def reshape_as(self, other: Tensor) -> Tensor:
+    def reshape_as(self: Any, other: Tensor) -> Tensor:
         """`reshape` to the shape of another tensor."""
         return shapes.reshape(self, other.array.shape)
 
-    def expand_as(self, other: Tensor) -> Tensor:
+    def expand_as(self: Any, other: Tensor) -> Tensor:
         """`expand` to the shape of another tensor."""
         return shapes.expand(self, other.array.shape)
 
-    def ravel(self) -> Tensor:
+    def ravel(self: Any) -> Tensor:
         """All elements in one dimension."""
         return shapes.reshape(self, -1)
+
+    # --- new tensors of this one's type -----------------------------------------------------------------------------
+
+    def _new(self: Any, array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+        devices.require(device)
+        out: Tensor = wrap(array.astype(self.array.dtype if dtype is None else dtypes.to_numpy(dtype), copy=False))
+        return out.requires_grad_(requires_grad)
+
+    def new_tensor(
+        self: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Tensor:
+        """A tensor of this one's type with a copy of `data`."""
+        return self._new(np.array(data), dtype, device, requires_grad)
+
+    def new_empty(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+        """A tensor of this one's type with whatever was in memory."""
+        return self._new(np.empty(as_shape(size), self.array.dtype), dtype, device, requires_grad)
+
+    def new_zeros(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+        """Zeros of this tensor's type.
+
+        >>> import mytorch
+        >>> mytorch.tensor([1, 2]).new_zeros(3)
+        tensor([0, 0, 0])
+        """
+        return self._new(np.zeros(as_shape(size), self.array.dtype), dtype, device, requires_grad)
+
+    def new_ones(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+        """Ones of this tensor's type."""
+        return self._new(np.ones(as_shape(size), self.array.dtype), dtype, device, requires_grad)
+
+    def new_full(
+        self: Any, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Tensor:
+        """A tensor of this one's type filled with one value."""
+        return self._new(np.full(as_shape((size,)), fill_value), dtype, device, requires_grad)

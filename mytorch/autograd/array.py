@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from mytorch.autograd.node import Node
+
+
+PRUNE_AT = 32  # with this many views noted, those that are gone are looked for
 
 
 class DifferentiableArray:
@@ -30,6 +34,16 @@ class DifferentiableArray:
     _grad: Any
     version: list[int] | None
     base: Any
+
+    views: list[weakref.ref[Any]] | None = None  # of a tensor that is shown by others: who shows it
+
+    def add_view(self, view: Any) -> None:
+        """Note a view of this array, weakly, so that it can be told when this array's history changes."""
+        if self.views is None:
+            self.views = []
+        elif len(self.views) >= PRUNE_AT:
+            self.views[:] = [reference for reference in self.views if reference() is not None]
+        self.views.append(weakref.ref(view))
 
     def counter(self) -> list[int]:
         """The change counter, made on first use."""

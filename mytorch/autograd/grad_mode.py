@@ -64,14 +64,25 @@ class _GradMode:
             def generator(*args: Any, **kwargs: Any) -> Any:
                 # The mode holds only while the generator's own code runs, not between two items.
                 inner = function(*args, **kwargs)
-                sent: Any = None
-                while True:
-                    try:
-                        with self._fresh():
-                            item = inner.send(sent)
-                    except StopIteration as stop:
-                        return stop.value
-                    sent = yield item
+                resume: Callable[[], Any] = functools.partial(next, inner)
+                try:
+                    while True:
+                        try:
+                            with self._fresh():
+                                item = resume()
+                        except StopIteration as stop:
+                            return stop.value
+                        try:
+                            sent = yield item
+                        except GeneratorExit:
+                            raise
+                        except BaseException as error:
+                            resume = functools.partial(inner.throw, error)
+                        else:
+                            resume = functools.partial(inner.send, sent)
+                finally:
+                    with self._fresh():
+                        inner.close()
 
             return generator  # type: ignore[return-value]
 

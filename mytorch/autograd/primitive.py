@@ -392,6 +392,8 @@ def apply(primitive: Primitive, *inputs: Any, **options: Any) -> Any:
         base = inputs[0] if inputs[0].base is None else inputs[0].base
         if np.may_share_memory(out.array, base.array):
             out.base, out.version = base, inputs[0].counter()
+            if base.node is not None or not base.requires_grad:  # else no write through a view can be recorded
+                base.add_view(out)
     if recording:
         out.node = _record(primitive, inputs, raw, options, aux, out)
         out.requires_grad = True
@@ -457,6 +459,13 @@ def _record(
     if mode.observe is not None:
         mode.observe(node)
     return node
+
+
+def record_alone(primitive: Primitive, inputs: Sequence[Any], out: Any, **options: Any) -> Node | None:
+    """The node of an operation on tensors whose result is in `out` already; None if no input needs a gradient."""
+    if not any(x.requires_grad for x in inputs):
+        return None
+    return _record(primitive, inputs, [x.array for x in inputs], options, None, out)
 
 
 @functools.cache

@@ -17,13 +17,15 @@ class device:  # noqa: N801 - PyTorch's name
     """
 
     __slots__ = ("index", "type")
+    type: str
+    index: int | None
 
     def __init__(self, type: str | device | int, index: int | None = None) -> None:
         if isinstance(type, device):
             self.type, self.index = type.type, type.index
             return
         if isinstance(type, int):
-            type, index = "cuda", type
+            index, type = type, "cuda"
         if not isinstance(type, str):
             raise TypeError(f"device(): expected a name such as 'cpu' or 'cuda:0', got {type!r}")
         name, colon, number = type.partition(":")
@@ -37,8 +39,7 @@ class device:  # noqa: N801 - PyTorch's name
             if not number.isdigit():
                 raise RuntimeError(f"Invalid device string: '{type}'")
             index = int(number)
-        self.type: str = name
-        self.index: int | None = index
+        self.type, self.index = name, index
 
     def __repr__(self) -> str:
         return (

@@ -50,7 +50,8 @@ def _multiply_axes(xp: Any, x: Any, matrices: Sequence[Any]) -> Any:
     x = xp.ascontiguousarray(channels_last(x))
     for axis, matrix in enumerate(matrices, start=1):
         rows = x.reshape(math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]))
-        product = xp.matmul(xp.asarray(matrix, dtype=x.dtype), rows)
+        factors = xp.asarray(matrix, dtype=x.dtype)
+        product = factors * rows if matrix.shape[1] == 1 else xp.matmul(factors, rows)
         x = product.reshape(*x.shape[:axis], len(matrix), *x.shape[axis + 1 :])
     return channels_first(x)
 

@@ -317,7 +317,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
 def _integer_power(x: Any, y: Any) -> Tensor:
     """With negative exponents among them: 1 and -1 have inverses among the integers; all others give 0."""
     inverse = where(x == 1, 1, where(x == -1, 1 - 2 * (y & 1), 0)).to(x.dtype)
-    return where(y < 0, inverse, apply2(_pow, x, where(y < 0, 0, y)))  # type: ignore[no-any-return]
+    return where(y < 0, inverse, apply2(_pow, x, where(y < 0, 0, y)))
 
 
 def maximum(input: Tensor, other: Tensor) -> Tensor:
@@ -373,7 +373,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     if condition.array.dtype == np.uint8:
         condition = condition.bool()
     if condition.array.dtype.kind != "b":
-        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}")
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+        )
     x, y = operand("where", input), operand("where", other)
     common = common_dtype(getattr(x, "array", x), getattr(y, "array", y))
     try:

@@ -76,7 +76,9 @@ def _limit(input: Any, min: Any, max: Any, by_numbers: Primitive, by_tensors: Pr
         try:
             return apply(by_tensors, x, low, high)
         except ValueError as error:
-            raise misfit("clamp", error, x.array, *[limit.array for limit in (low, high) if limit is not None]) from None
+            raise misfit(
+                "clamp", error, x.array, *[limit.array for limit in (low, high) if limit is not None]
+            ) from None
     low, high = (None if limit is None else np.asarray(limit).astype(common)[()] for limit in (min, max))
     return apply(by_numbers, x, low=low, high=high)
 

@@ -41,9 +41,7 @@ _lerp_number = Primitive(
 )
 _lerp = Primitive(
     "lerp",
-    lambda xp, x, end, weight: xp.where(
-        xp.abs(weight) < 0.5, x + weight * (end - x), end - (1 - weight) * (end - x)
-    ),
+    lambda xp, x, end, weight: xp.where(xp.abs(weight) < 0.5, x + weight * (end - x), end - (1 - weight) * (end - x)),
     [
         lambda xp, g, _out, _x, _end, weight: g * (1 - weight),
         lambda xp, g, _out, _x, _end, weight: g * weight,
@@ -67,7 +65,7 @@ def _together(name: str, primitive: Primitive, *tensors: Any, **options: Any) ->
     for x in tensors:
         if not isinstance(x, DifferentiableArray):
             raise wrong_argument(name, x)
-    common = common_dtype(*[x.array for x in tensors])  # type: ignore[attr-defined]
+    common = common_dtype(*[x.array for x in tensors])
     try:
         return apply(primitive, *[convert(x, common) for x in tensors], **options)
     except ValueError as error:
@@ -81,7 +79,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     >>> addcmul(mytorch.tensor([1.0]), mytorch.tensor([2.0]), mytorch.tensor([3.0]), value=10)
     tensor([61.])
     """
-    return _together("addcmul", _addcmul, input, tensor1, tensor2, value=value)  # type: ignore[no-any-return]
+    return _together("addcmul", _addcmul, input, tensor1, tensor2, value=value)
 
 
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
@@ -99,7 +97,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
             "Integer division with addcdiv is no longer supported; use input + value * torch.div(tensor1, tensor2, "
             "rounding_mode='trunc') for integers, or convert them to floats first."
         )
-    return _together("addcdiv", _addcdiv, input, tensor1, tensor2, value=value)  # type: ignore[no-any-return]
+    return _together("addcdiv", _addcdiv, input, tensor1, tensor2, value=value)
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
@@ -114,11 +112,13 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """
     others = [end, weight] if isinstance(weight, DifferentiableArray) else [end]
     for other in others:
-        if other.array.dtype != input.array.dtype:  # type: ignore[union-attr]
-            raise RuntimeError(f"expected dtype {input.dtype} for `end` and `weight` but got dtype {of(other.array.dtype)}")  # type: ignore[union-attr]
+        if other.array.dtype != input.array.dtype:
+            raise RuntimeError(
+                f"expected dtype {input.dtype} for `end` and `weight` but got dtype {of(other.array.dtype)}"
+            )
     if len(others) == 2:
-        return _together("lerp", _lerp, input, end, weight)  # type: ignore[no-any-return]
-    return _together("lerp", _lerp_number, input, end, weight=weight)  # type: ignore[no-any-return]
+        return _together("lerp", _lerp, input, end, weight)
+    return _together("lerp", _lerp_number, input, end, weight=weight)
 
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
@@ -141,7 +141,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: 
             f"The expanded size of the tensor must match: input of shape {list(given)} does not broadcast to "
             f"{[rows, columns]}"
         )
-    return apply(_addmm, input, mat1, mat2, beta=beta, alpha=alpha)  # type: ignore[no-any-return]
+    return apply(_addmm, input, mat1, mat2, beta=beta, alpha=alpha)
 
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
@@ -164,7 +164,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
             close = close | ((x != x) & (y != y))
     elif rtol or atol:
         close = close | ((x - y).abs() <= atol + (rtol * y).abs())
-    return close  # type: ignore[no-any-return]
+    return close
 
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:

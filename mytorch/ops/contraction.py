@@ -22,16 +22,12 @@ def _contract_forward(xp: Any, *xs: Any, terms: tuple[str, ...], out: str) -> An
     return xp.einsum(f"{','.join(terms)}->{out}", *xs, optimize=len(xs) > 1)
 
 
-def _contract_joint(
-    xp: Any, g: Any, _out: Any, *xs: Any, needs: Any, terms: tuple[str, ...], out: str
-) -> list[Any]:
+def _contract_joint(xp: Any, g: Any, _out: Any, *xs: Any, needs: Any, terms: tuple[str, ...], out: str) -> list[Any]:
     """For one operand: the gradient contracted with all the others, down to the operand's own letters."""
     gradients = []
     for i, need in enumerate(needs):
         others = (*terms[:i], *terms[i + 1 :])
-        gradients.append(
-            xp.contract(g, *xs[:i], *xs[i + 1 :], terms=(out, *others), out=terms[i]) if need else None
-        )
+        gradients.append(xp.contract(g, *xs[:i], *xs[i + 1 :], terms=(out, *others), out=terms[i]) if need else None)
     return gradients
 
 
@@ -61,7 +57,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         tensors[i], terms[i] = _take_diagonals(x, terms[i])
     for i, x in enumerate(tensors):
         tensors[i], terms[i] = _sum_own_letters(x, terms[i], out, [*terms[:i], *terms[i + 1 :]])
-    return apply(_contract, *tensors, terms=tuple(terms), out=out)  # type: ignore[no-any-return]
+    return apply(_contract, *tensors, terms=tuple(terms), out=out)
 
 
 def _letters(equation: str, ndims: Sequence[int]) -> tuple[list[str], str]:
@@ -73,7 +69,9 @@ def _letters(equation: str, ndims: Sequence[int]) -> tuple[list[str], str]:
         raise RuntimeError(f"einsum(): {more} operands were provided than specified in the equation '{equation}'")
     for part in (*terms, right):
         if part.count("...") > 1 or set(part.replace("...", "")) - set(string.ascii_letters):
-            raise RuntimeError(f"einsum(): invalid subscript '{part}' in '{equation}': letters and one '...' are allowed")
+            raise RuntimeError(
+                f"einsum(): invalid subscript '{part}' in '{equation}': letters and one '...' are allowed"
+            )
     free = [c for c in string.ascii_letters if c not in equation]
     hidden = [n - len(t.replace("...", "")) for t, n in zip(terms, ndims, strict=True)]
     for i, (term, n) in enumerate(zip(terms, hidden, strict=True)):
@@ -89,7 +87,9 @@ def _letters(equation: str, ndims: Sequence[int]) -> tuple[list[str], str]:
         out = right.replace("...", dots)
         unknown = [c for c in out if not any(c in t for t in full)]
         if unknown:
-            raise RuntimeError(f"einsum(): output subscript {unknown[0]} does not appear in the equation for any input operand")
+            raise RuntimeError(
+                f"einsum(): output subscript {unknown[0]} does not appear in the equation for any input operand"
+            )
         if len(set(out)) != len(out):
             raise RuntimeError(f"einsum(): output subscript {Counter(out).most_common(1)[0][0]} appears more than once")
     else:
@@ -164,7 +164,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     sizes = [a.array.shape[i] for i in free_a] + [b.array.shape[j] for j in free_b]
     rows = shapes.reshape(shapes.permute(a, (*free_a, *summed_a)), (_product(a, free_a), count))
     columns = shapes.reshape(shapes.permute(b, (*summed_b, *free_b)), (count, _product(b, free_b)))
-    return (rows @ columns).reshape(sizes)  # type: ignore[no-any-return]
+    return (rows @ columns).reshape(sizes)
 
 
 def _product(x: Any, axes: Sequence[int]) -> int:

@@ -46,7 +46,9 @@ def _cumprod_vjp(xp: Any, g: Any, out: Any, x: Any, axis: int) -> Any:
 
 
 _cumsum = Primitive("cumsum", _cumsum_forward, [lambda xp, g, _out, _x, axis: _from_the_end(xp, g, axis)])
-_cumprod = Primitive("cumprod", lambda xp, x, axis: xp.cumprod(x, axis=axis, dtype=x.dtype).reshape(x.shape), [_cumprod_vjp])
+_cumprod = Primitive(
+    "cumprod", lambda xp, x, axis: xp.cumprod(x, axis=axis, dtype=x.dtype).reshape(x.shape), [_cumprod_vjp]
+)
 
 
 def _run(primitive: Primitive, x: Any, dim: int, dtype: Any) -> Any:
@@ -66,7 +68,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     >>> cumsum(mytorch.tensor([1.0, 2.0, 3.0]), 0)
     tensor([1., 3., 6.])
     """
-    return _run(_cumsum, input, dim, dtype)  # type: ignore[no-any-return]
+    return _run(_cumsum, input, dim, dtype)
 
 
 def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
@@ -76,4 +78,4 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     >>> cumprod(mytorch.tensor([1.0, 2.0, 3.0]), 0)
     tensor([1., 2., 6.])
     """
-    return _run(_cumprod, input, dim, dtype)  # type: ignore[no-any-return]
+    return _run(_cumprod, input, dim, dtype)

@@ -56,11 +56,12 @@ def normalize_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...
     if dim is None:
         return None
     if not isinstance(dim, (tuple, list)):
-        dims = (normalize_dim(dim, ndim),)
+        dim = (dim,)  # type: ignore[assignment]
     elif not dim:
         return None
-    else:
-        dims = tuple(normalize_dim(d, ndim) for d in dim)
-        if len(set(dims)) != len(dims):
-            raise RuntimeError(f"dim {next(d for d in dims if dims.count(d) > 1)} appears multiple times in the list of dims")
+    dims = tuple([normalize_dim(d, ndim) for d in dim])  # type: ignore[union-attr]
+    if len(set(dims)) != len(dims):
+        raise RuntimeError(
+            f"dim {next(d for d in dims if dims.count(d) > 1)} appears multiple times in the list of dims"
+        )
     return dims if ndim else None

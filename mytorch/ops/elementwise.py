@@ -91,7 +91,7 @@ def _sign_forward(xp: Any, x: Any) -> Any:
 
 
 def _sigmoid_forward(xp: Any, x: Any) -> Any:
-    """1 / (1 + e^-x), in one buffer. For large negative x, e^-x overflows to infinity and the result is 0, as it must be."""
+    """1 / (1 + e^-x), in one buffer. For large negative x, e^-x overflows to infinity, and the result is 0, as due."""
     if not x.ndim:
         return 1 / (1 + xp.exp(-x))
     out = xp.negative(x)
@@ -103,6 +103,7 @@ def _sigmoid_forward(xp: Any, x: Any) -> Any:
 def _erf_forward(xp: Any, x: Any) -> Any:
     """The error function through the standard library: NumPy has none."""
     return xp.asarray(_erf_ufunc(x), dtype=x.dtype)
+
 
 _erf_ufunc = np.frompyfunc(math.erf, 1, 1)
 
@@ -369,8 +370,8 @@ def neg(input: Tensor) -> Tensor:
     """
     if input.array.dtype.kind == "b":
         raise RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
-            "`~` or `logical_not()` operator instead."
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
+            "the `~` or `logical_not()` operator instead."
         )
     return apply1(_neg, input)
 
@@ -501,13 +502,13 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
         return _to_integer("round", _round, input)
     if input.array.dtype.kind != "f":
         raise NotImplementedError(f"round() to decimals is not implemented for {input.dtype}")
-    return apply(_round_decimals, input, decimals=decimals)  # type: ignore[no-any-return]
+    return apply(_round_decimals, input, decimals=decimals)
 
 
 def _to_integer(name: str, primitive: Primitive, x: Tensor) -> Tensor:
     """Integers are whole already; booleans are refused."""
     _refuse_bool(name, x)
-    return x.clone() if x.array.dtype.kind in "iu" else apply1(primitive, x)  # type: ignore[no-any-return]
+    return x.clone() if x.array.dtype.kind in "iu" else apply1(primitive, x)
 
 
 def _refuse_bool(name: str, x: Tensor) -> None:

@@ -79,7 +79,10 @@ _view_by = {
     for name in ("Select", "Slice", "Unsqueeze", "Alias")
 }
 _put_back = Primitive(
-    "put_back", _put_back_forward, [lambda xp, g, _out, _x, index, shape: xp.getitem(g, index)], grad_name="IndexPutBackward0"
+    "put_back",
+    _put_back_forward,
+    [lambda xp, g, _out, _x, index, shape: xp.getitem(g, index)],
+    grad_name="IndexPutBackward0",
 )
 _assign = Primitive(
     "index_put",
@@ -99,8 +102,8 @@ def parse(index: Any, shape: Shape) -> tuple[Index, str]:
         IndexError: an index is out of range, of a wrong type, or there are too many.
         ValueError: the step of a slice is not positive.
     """
-    parts = index if isinstance(index, tuple) else _legacy_sequence(index) or (index,)
-    parts = [_plain(p) for p in parts]
+    given = index if isinstance(index, tuple) else _legacy_sequence(index) or (index,)
+    parts = [_plain(p) for p in given]
     used = sum(_dims_used(p) for p in parts)
     if used > len(shape):
         if not shape:
@@ -155,7 +158,9 @@ def parse(index: Any, shape: Shape) -> tuple[Index, str]:
 
 def _legacy_sequence(index: Any) -> tuple[Any, ...] | None:
     """A list that holds sequences, slices or None is taken as a tuple, as PyTorch still does with a warning."""
-    if isinstance(index, list) and any(isinstance(p, (list, tuple, slice, DifferentiableArray)) or p in (None, ...) for p in index):
+    if isinstance(index, list) and any(
+        isinstance(p, (list, tuple, slice, DifferentiableArray)) or p in (None, ...) for p in index
+    ):
         warnings.warn(
             "a list as an index is taken for a tuple because it holds sequences; write x[tuple(seq)] for this, or "
             "x[torch.tensor(seq)] for an index tensor",
@@ -227,7 +232,7 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     (tensor([4, 5, 6]), tensor([3, 6]), tensor([5, 6]))
     """
     parsed, kind = parse(index, input.array.shape)
-    return apply(_getitem if kind == "Index" else _view_by[kind], input, index=parsed)  # type: ignore[no-any-return]
+    return apply(_getitem if kind == "Index" else _view_by[kind], input, index=parsed)
 
 
 def setitem(input: Tensor, index: Any, value: Any) -> None:
@@ -247,10 +252,11 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
         value = wrap(value)
     if not isinstance(value, (DifferentiableArray, bool, int, float, complex, np.generic)):
         raise TypeError(f"can't assign a {type(value).__name__} to a {input.type()}")
-    tracked = mode.enabled and (input.requires_grad or getattr(value, "requires_grad", False))
+    wanted: Any = value
+    tracked = mode.enabled and (input.requires_grad or getattr(wanted, "requires_grad", False))
     try:
         if not tracked:
-            _put(input.array, parsed, getattr(value, "array", value))
+            _put(input.array, parsed, getattr(wanted, "array", wanted))
             input.changed()
             return
         source = convert(value, input.array.dtype)
@@ -258,10 +264,9 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
             source = source.squeeze(0)
         inplace.become(input, apply(_assign if kind == "Index" else _assign_view, input, source, index=parsed))
     except ValueError:
-        place = list(_pick(input.array, parsed).shape)
+        given, place = list(np.shape(getattr(wanted, "array", wanted))), list(_pick(input.array, parsed).shape)
         raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(np.shape(getattr(value, 'array', value)))} cannot be broadcast "
-            f"to indexing result of shape {place}"
+            f"shape mismatch: value tensor of shape {given} cannot be broadcast to indexing result of shape {place}"
         ) from None
 
 
@@ -329,7 +334,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
         raise RuntimeError(f"index {bad} is out of bounds for dimension {axis} with size {size}")
     if x.ndim != raw.ndim:  # one of them is 0-d
         return gather(input.reshape(-1), 0, index.reshape(-1)).reshape(raw.shape)
-    return apply(_gather, input, index, axis=axis)  # type: ignore[no-any-return]
+    return apply(_gather, input, index, axis=axis)
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:

@@ -58,7 +58,8 @@ def become(x: Any, result: Any) -> Any:
         )
     if CATEGORY[result.array.dtype.kind] > CATEGORY[x.array.dtype.kind]:
         raise RuntimeError(
-            f"result type {of(result.array.dtype).name} can't be cast to the desired output type {of(x.array.dtype).name}"
+            f"result type {of(result.array.dtype).name} can't be cast to the desired output type "
+            f"{of(x.array.dtype).name}"
         )
     if result.requires_grad:
         _refuse_view(x)
@@ -120,14 +121,14 @@ def copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     tensor([1., 2.])
     """
     if isinstance(src, (bool, int, float)):
-        return write(input, src)  # type: ignore[no-any-return]
+        return write(input, src)
     if not isinstance(src, DifferentiableArray):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
     source: Any = src
     if source.requires_grad and mode.enabled:
-        return become(input, shape.expand(source.to(input.dtype), input.array.shape).clone())  # type: ignore[no-any-return]
+        return become(input, shape.expand(source.to(input.dtype), input.array.shape).clone())
     try:
-        return write(input, source.array)  # type: ignore[no-any-return]
+        return write(input, source.array)
     except ValueError as error:
         raise misfit("copy_", error, input.array, source.array) from None
 
@@ -139,7 +140,7 @@ def zero_(input: Tensor) -> Tensor:
     >>> mytorch.ones(2).zero_()
     tensor([0., 0.])
     """
-    return write(input, 0)  # type: ignore[no-any-return]
+    return write(input, 0)
 
 
 def fill_(input: Tensor, value: Any) -> Tensor:
@@ -152,11 +153,10 @@ def fill_(input: Tensor, value: Any) -> Tensor:
     if isinstance(value, DifferentiableArray):
         if value.array.ndim:
             raise RuntimeError(
-                "fill_ only supports 0-dimension value tensor but got tensor with "
-                f"{value.array.ndim} dimensions."
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value.array.ndim} dimensions."
             )
         return copy_(input, value)
-    return write(input, value)  # type: ignore[no-any-return]
+    return write(input, value)
 
 
 def _stream(generator: Generator | None) -> Generator:
@@ -172,7 +172,7 @@ def uniform_(input: Tensor, from_: float = 0, to: float = 1, *, generator: Gener
     tensor([-0.0075,  0.5364])
     """
     a = input.array
-    return write(input, streams.uniform(_stream(generator), a.shape, a.dtype, from_, to))  # type: ignore[no-any-return]
+    return write(input, streams.uniform(_stream(generator), a.shape, a.dtype, from_, to))
 
 
 def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Tensor:
@@ -185,7 +185,7 @@ def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Genera
     """
     a = input.array
     values = streams.normal(_stream(generator), a.shape, a.dtype, mean, std, contiguous=a.flags.c_contiguous)
-    return write(input, values)  # type: ignore[no-any-return]
+    return write(input, values)
 
 
 def bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
@@ -197,7 +197,7 @@ def bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Generator | None = Non
     """
     a = input.array
     probability = p.array if isinstance(p, DifferentiableArray) else p
-    return write(input, streams.bernoulli(_stream(generator), a.shape, a.dtype, probability))  # type: ignore[no-any-return]
+    return write(input, streams.bernoulli(_stream(generator), a.shape, a.dtype, probability))
 
 
 def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None = None) -> Tensor:
@@ -208,7 +208,7 @@ def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None
     True
     """
     a = input.array
-    return write(input, streams.exponential(_stream(generator), a.shape, a.dtype, lambd))  # type: ignore[no-any-return]
+    return write(input, streams.exponential(_stream(generator), a.shape, a.dtype, lambd))
 
 
 add_ = in_place(arithmetic.add)

@@ -116,7 +116,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
             f"(shapes {list(a.shape)} and {list(b.shape)})"
         )
     try:
-        return apply(_matmul, input, other)  # type: ignore[no-any-return]
+        return apply(_matmul, input, other)
     except ValueError as error:
         raise misfit("matmul", error, a[..., 0, 0], b[..., 0, 0]) from None
 
@@ -137,7 +137,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     tensor([[11.]])
     """
     check_matrices("mm", input, mat2)
-    return apply(_mm, input, mat2)  # type: ignore[no-any-return]
+    return apply(_mm, input, mat2)
 
 
 def check_matrices(name: str, x: Tensor, y: Tensor) -> None:
@@ -168,7 +168,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
             f"[{b.shape[0]}, {b.shape[1]}]."
         )
     _same_dtype("bmm", input, mat2)
-    return apply(_bmm, input, mat2)  # type: ignore[no-any-return]
+    return apply(_bmm, input, mat2)
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
@@ -182,9 +182,11 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     if a.ndim != 2 or b.ndim != 1:
         raise RuntimeError(f"mv: expected a matrix and a vector, got {a.ndim}-D and {b.ndim}-D")
     if a.shape[1] != b.shape[0]:
-        raise RuntimeError(f"size mismatch, got input ({a.shape[0]}), mat ({a.shape[0]}x{a.shape[1]}), vec ({b.shape[0]})")
+        raise RuntimeError(
+            f"size mismatch, got input ({a.shape[0]}), mat ({a.shape[0]}x{a.shape[1]}), vec ({b.shape[0]})"
+        )
     _same_dtype("mv", input, vec)
-    return apply(_mv, input, vec)  # type: ignore[no-any-return]
+    return apply(_mv, input, vec)
 
 
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
@@ -203,7 +205,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
             f"[{a.shape[0]}] and src [{b.shape[0]}] to have the same number of elements"
         )
     _same_dtype("dot", input, tensor)
-    return apply(_dot, input, tensor)  # type: ignore[no-any-return]
+    return apply(_dot, input, tensor)
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
@@ -218,7 +220,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
         raise RuntimeError(f"outer: Expected 1-D arguments, but got {input.array.ndim}-D and {vec2.array.ndim}-D")
     if input.array.dtype != vec2.array.dtype:
         return input.unsqueeze(1) * vec2
-    return apply(_outer, input, vec2)  # type: ignore[no-any-return]
+    return apply(_outer, input, vec2)
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -237,14 +239,15 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if x.ndim == 0 or x.shape[-1] != w.shape[1]:
         columns = x.shape[-1] if x.ndim else 0
         raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({math.prod(x.shape[:-1])}x{columns} and {w.shape[1]}x{w.shape[0]})"
+            f"mat1 and mat2 shapes cannot be multiplied ({math.prod(x.shape[:-1])}x{columns} and "
+            f"{w.shape[1]}x{w.shape[0]})"
         )
     _same_dtype("linear", input, weight)
     if bias is None:
-        return apply(_linear_no_bias if x.ndim == 2 else _linear_batched_no_bias, input, weight, None)  # type: ignore[no-any-return]
+        return apply(_linear_no_bias if x.ndim == 2 else _linear_batched_no_bias, input, weight, None)
     _same_dtype("linear", input, bias)
     if bias.array.shape not in ((w.shape[0],), (1,), ()):
         raise RuntimeError(
             f"linear(): a bias of shape {list(bias.array.shape)} does not fit {w.shape[0]} output features"
         )
-    return apply(_linear if x.ndim == 2 else _linear_batched, input, weight, bias)  # type: ignore[no-any-return]
+    return apply(_linear if x.ndim == 2 else _linear_batched, input, weight, bias)

@@ -145,8 +145,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     for axis, (n, widest) in enumerate(zip(shape, map(max, widths), strict=True)):
         if mode == "reflect" and widest >= n and widest > 0:
             raise RuntimeError(
-                f"Padding size should be less than the corresponding input dimension, but got: padding {widths[axis]} "
-                f"at dimension {axis} of input {list(shape)}"
+                f"Argument #{2 + 2 * (len(shape) - axis)}: Padding size should be less than the corresponding input "
+                f"dimension, but got: padding {widths[axis]} at dimension {axis} of input {list(shape)}"
             )
         if mode == "circular" and widest > n:
             raise RuntimeError("Padding value causes wrapping around more than once.")

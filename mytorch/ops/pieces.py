@@ -1,4 +1,4 @@
-"""Parts of a tensor along one dimension (split, chunk, narrow, select, unbind) and copies side by side (repeat, roll)."""
+"""Parts of a tensor along a dimension (split, chunk, narrow, select, unbind) and copies side by side (repeat, roll)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _repeat_vjp(xp: Any, g: Any, shape: Shape, repeats: Shape) -> Any:
 
 
 def _size(x: Any, axis: int) -> int:
-    return x.array.shape[axis]  # type: ignore[no-any-return]
+    return x.array.shape[axis]
 
 
 def _refuse_0d(name: str, x: Any) -> None:
@@ -80,7 +80,7 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     start += size if start < 0 else 0
     if start + length > size:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
-    return apply(_slice_axis, input, axis=axis, start=start, stop=start + length)  # type: ignore[no-any-return]
+    return apply(_slice_axis, input, axis=axis, start=start, stop=start + length)
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -95,8 +95,10 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     axis = normalize_dim(dim, input.array.ndim)
     size = _size(input, axis)
     if not -size <= index < size:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {list(input.array.shape)} at dimension {axis}")
-    return apply(_select, input, axis=axis, index=int(index) % size)  # type: ignore[no-any-return]
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input.array.shape)} at dimension {axis}"
+        )
+    return apply(_select, input, axis=axis, index=int(index) % size)
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
@@ -137,11 +139,13 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
         sizes = [int(n) for n in split_size_or_sections]
         if sum(sizes) != size or any(n < 0 for n in sizes):
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size at dimension {axis}), "
-                f"but got split_sizes={sizes}"
+                f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size at dimension "
+                f"{axis}), but got split_sizes={sizes}"
             )
     stops = np.cumsum(sizes, dtype=np.int64).tolist()
-    return tuple(apply(primitive, tensor, axis=axis, start=stop - n, stop=stop) for stop, n in zip(stops, sizes, strict=True))
+    return tuple(
+        apply(primitive, tensor, axis=axis, start=stop - n, stop=stop) for stop, n in zip(stops, sizes, strict=True)
+    )
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -172,13 +176,13 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
             [1, 2, 1, 2]])
     """
     if not repeats:
-        raise TypeError("repeat() missing 1 required positional arguments: \"repeats\"")
+        raise TypeError('repeat() missing 1 required positional arguments: "repeats"')
     times = as_shape(repeats)
     if len(times) < input.array.ndim:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     if any(n < 0 for n in times):
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(times)}: {list(times)}")
-    return apply(_repeat, input, repeats=times)  # type: ignore[no-any-return]
+    return apply(_repeat, input, repeats=times)
 
 
 def tile(input: Tensor, *dims: Any) -> Tensor:
@@ -211,7 +215,7 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None) -> Te
             f"repeats must have the same size as input along dim, but got repeats.size(0) = {np.size(times)} and "
             f"input.size({axis}) = {_size(input, axis)}"
         )
-    return input.index_select(axis, wrap(np.repeat(np.arange(_size(input, axis)), times)))  # type: ignore[no-any-return]
+    return input.index_select(axis, wrap(np.repeat(np.arange(_size(input, axis)), times)))
 
 
 def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
@@ -227,11 +231,11 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
     if dims is None or (not isinstance(dims, int) and not len(dims)):
         if len(steps) != 1:
             raise RuntimeError(f"shifts and dimensions must align. shifts: {len(steps)}, dims:0")
-        return apply(_roll, input, shifts=steps, axis=None)  # type: ignore[no-any-return]
+        return apply(_roll, input, shifts=steps, axis=None)
     axes = normalize_dims((dims,) if isinstance(dims, int) else tuple(dims), input.array.ndim) or ()
     if len(steps) != len(axes):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(axes)}")
-    return apply(_roll, input, shifts=steps, axis=axes)  # type: ignore[no-any-return]
+    return apply(_roll, input, shifts=steps, axis=axes)
 
 
 def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
@@ -248,8 +252,8 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     went = normalize_dims((destination,) if isinstance(destination, int) else tuple(destination), ndim) or ()
     if len(came) != len(went):
         raise RuntimeError(
-            f"movedim: Invalid source or destination dims: source ({list(came)} dims) should contain the same number of "
-            f"dims as destination ({list(went)} dims)"
+            f"movedim: Invalid source or destination dims: source ({list(came)} dims) should contain the same number "
+            f"of dims as destination ({list(went)} dims)"
         )
     order = [d for d in range(ndim) if d not in came]
     for place, d in sorted(zip(went, came, strict=True)):

@@ -44,12 +44,18 @@ def _axis_by_axis(xp: Any, x: Any, sizes: Sizes, kernel: Sizes, geometry: Geomet
     for axis, size in enumerate(sizes):
         shape = (*x.shape[: axis + 1], size, *x.shape[axis + 2 :])
         alone, there = _one_axis(geometry, axis, kernel)
-        out = None
-        for _, windows, places in taps(x.shape[1:-1], shape[1:-1], alone, there):
-            if out is None:
-                out = xp.full(shape, empty, dtype=x.dtype)
-            combine(out[windows], x[places], out=out[windows])
-        x = out
+        met = [(windows, x[places]) for _, windows, places in taps(x.shape[1:-1], shape[1:-1], alone, there)]
+        whole = all(part.shape == shape for _, part in met)
+        if len(met) == 1 and whole:
+            x = met[0][1]
+        elif whole:  # no window meets a border: begin with two of its elements instead of with `empty`
+            x = combine(met[0][1], met[1][1])
+            for _, part in met[2:]:
+                combine(x, part, out=x)
+        else:
+            x = xp.full(shape, empty, dtype=x.dtype)
+            for windows, part in met:
+                combine(x[windows], part, out=x[windows])
     return x
 
 
@@ -70,36 +76,42 @@ def _chosen(
     `x` are images and `y` their windows' maxima, both channels-last.
     """
     positions = list(taps(x.shape[1:-1], y.shape[1:-1], kernel, geometry))
-    undefined = x != x if bool(xp.isnan(xp.sum(y))) else None  # NaN equals nothing, not itself either
-    last = xp.full(y.shape, -1, dtype=np.int32)
-    if undefined is not None:
-        for number, (_, windows, places) in enumerate(positions):
-            last[windows][undefined[places]] = number
-    free = last < 0
+    last = _last_undefined(xp, x, y, positions) if bool(xp.isnan(xp.sum(y))) else None
+    free = xp.ones(y.shape, dtype=bool)
     for number, (_, windows, places) in enumerate(positions):
         here = x[places] == y[windows]
         here &= free[windows]
         free[windows] ^= here
-        if undefined is not None:
+        if last is not None:
             here |= last[windows] == number
         yield windows, places, here
 
 
-def _only(xp: Any, g: Any, here: Any) -> Any:
+def _last_undefined(xp: Any, x: Any, y: Any, positions: Any) -> Any:
+    """For each window the number of the last kernel position with NaN, or -1. (NaN equals nothing, not even NaN.)"""
+    last = xp.full(y.shape, -1)
+    undefined = x != x
+    for number, (_, windows, places) in enumerate(positions):
+        last[windows][undefined[places]] = number
+    return last
+
+
+def _only(xp: Any, g: Any, here: Any, out: Any = None) -> Any:
     """`g` where `here`, else 0: by their bits, which is faster than a choice and, unlike a product, right for inf."""
     mask = here.view(np.int8)
     xp.negative(mask, out=mask)  # True becomes -1, which has all bits set
     bits = f"i{g.itemsize}"
-    return xp.bitwise_and(g.view(bits), mask, dtype=bits).view(g.dtype)
+    where = None if out is None else out.view(bits)
+    return xp.bitwise_and(g.view(bits), mask, out=where, dtype=bits).view(g.dtype)
 
 
 def _max_back_forward(xp: Any, g: Any, x: Any, y: Any, kernel: Sizes, geometry: Geometry) -> Any:
     g, x, y = channels_last(g), channels_last(x), channels_last(y)
     out = xp.zeros(x.shape, dtype=g.dtype)
-    disjoint = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, geometry.stride, geometry.dilation, strict=True))
+    apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, geometry.stride, geometry.dilation, strict=True))
     for windows, places, here in _chosen(xp, x, y, kernel, geometry):
-        if disjoint:
-            out[places] = _only(xp, g[windows], here)
+        if apart:
+            _only(xp, g[windows], here, out[places])
         else:
             out[places] += _only(xp, g[windows], here)
     return channels_first(out)

@@ -6,57 +6,32 @@ In the table, options are in NumPy's spelling: `axis` is a tuple of dimensions c
 from __future__ import annotations
 
 import builtins
-import functools
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from mytorch.autograd.primitive import TABLE, Primitive, apply, apply1, apply2, convert
+from mytorch.autograd.primitive import Primitive, apply, convert
 from mytorch.backend.dtypes import default_float, to_numpy
-from mytorch.ops import arithmetic  # noqa: F401 - `maximum` and `minimum` must be in the table
-from mytorch.ops.dims import normalize_dim, normalize_dims
+from mytorch.ops.axes import Dims, count, in_single, nonzero, reduce_over, refuse_empty, restore
+from mytorch.ops.dims import normalize_dims
+from mytorch.ops.extremum import amax, amin, argmax, argmin, max, min  # noqa: F401 - one family to users
 from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
 
-Dims = int | Sequence[int] | None
-
-
-def _restore(xp: Any, g: Any, shape: tuple[int, ...], axis: tuple[int, ...] | None, keepdims: bool) -> Any:
-    """Give a reduced array its dimensions back, so that it broadcasts against the input of that shape."""
-    return g if keepdims or axis is None or not shape else xp.expand_dims(g, axis)
-
-
-def _count(shape: tuple[int, ...], axis: tuple[int, ...] | None) -> int:
-    """How many elements of the input go into one of the result."""
-    return math.prod(shape if axis is None else [shape[a] for a in axis])
-
 
 def _spread(xp: Any, g: Any, shape: tuple[int, ...], axis: tuple[int, ...] | None, keepdims: bool) -> Any:
-    return xp.expand(_restore(xp, g, shape, axis, keepdims), shape)
+    return xp.expand(restore(xp, g, shape, axis, keepdims), shape)
 
 
-def _in_single(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A forward that computes float16 in float32, since a long sum of float16 numbers stops growing."""
-
-    @functools.wraps(forward)
-    def computed(xp: Any, x: Any, **options: Any) -> Any:
-        if x.dtype.char == "e":
-            return forward(xp, x.astype("float32"), **options).astype(x.dtype)
-        return forward(xp, x, **options)
-
-    return computed
-
-
-@_in_single
+@in_single
 def _sum_forward(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 
-@_in_single
+@in_single
 def _mean_forward(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    return xp.sum(x, axis=axis, keepdims=keepdims) / _count(x.shape, axis)
+    return xp.sum(x, axis=axis, keepdims=keepdims) / count(x.shape, axis)
 
 
 _sum = Primitive(
@@ -68,14 +43,12 @@ _sum_dim = variant(_sum, "sum_dim", "SumBackward1")
 _mean = Primitive(
     "mean",
     _mean_forward,
-    [lambda xp, g, _out, x_shape, axis, keepdims: _spread(xp, g / _count(x_shape, axis), x_shape, axis, keepdims)],
+    [lambda xp, g, _out, x_shape, axis, keepdims: _spread(xp, g / count(x_shape, axis), x_shape, axis, keepdims)],
 )
 _mean_dim = variant(_mean, "mean_dim", "MeanBackward1")
 _var = Primitive(
     "var",
-    lambda xp, x, axis, keepdims, correction: _var_forward(
-        xp, x, axis=axis, keepdims=keepdims, correction=correction
-    ),
+    lambda xp, x, axis, keepdims, correction: _var_forward(xp, x, axis=axis, keepdims=keepdims, correction=correction),
     [lambda xp, g, _out, x, axis, keepdims, correction: _var_vjp(xp, g, x, axis, keepdims, correction)],
 )
 _std = Primitive(
@@ -85,26 +58,17 @@ _std = Primitive(
     ),
     [
         lambda xp, g, out, x, axis, keepdims, correction: _var_vjp(
-            xp, xp.where(out == 0, 0, g / (2 * _nonzero(xp, out))), x, axis, keepdims, correction
+            xp, xp.where(out == 0, 0, g / (2 * nonzero(xp, out))), x, axis, keepdims, correction
         )
     ],
-)
-_amax = Primitive(
-    "amax",
-    lambda xp, x, axis, keepdims: xp.max(x, axis=axis, keepdims=keepdims),
-    [lambda xp, g, out, x, axis, keepdims: _extremum_vjp(xp, g, out, x, axis, keepdims)],
-)
-_amin = Primitive(
-    "amin",
-    lambda xp, x, axis, keepdims: xp.min(x, axis=axis, keepdims=keepdims),
-    [lambda xp, g, out, x, axis, keepdims: _extremum_vjp(xp, g, out, x, axis, keepdims)],
 )
 _logsumexp = Primitive(
     "logsumexp",
     lambda xp, x, axis, keepdims: _logsumexp_forward(xp, x, axis=axis, keepdims=keepdims),
     [
-        lambda xp, g, out, x, axis, keepdims: _restore(xp, g, x.shape, axis, keepdims)
-        * xp.exp(x - _restore(xp, out, x.shape, axis, keepdims))
+        lambda xp, g, out, x, axis, keepdims: (
+            restore(xp, g, x.shape, axis, keepdims) * xp.exp(x - restore(xp, out, x.shape, axis, keepdims))
+        )
     ],
 )
 _prod = Primitive(
@@ -118,47 +82,15 @@ _vector_norm = Primitive(
     lambda xp, x, p, axis, keepdims: _norm_forward(xp, x, p=p, axis=axis, keepdims=keepdims),
     [
         lambda xp, g, out, x, p, axis, keepdims: _norm_vjp(
-            xp, _restore(xp, g, x.shape, axis, keepdims), _restore(xp, out, x.shape, axis, keepdims), x, p, axis
+            xp, restore(xp, g, x.shape, axis, keepdims), restore(xp, out, x.shape, axis, keepdims), x, p, axis
         )
     ],
 )
 _any = Primitive("any", lambda xp, x, axis, keepdims: xp.any(x, axis=axis, keepdims=keepdims))
 _all = Primitive("all", lambda xp, x, axis, keepdims: xp.all(x, axis=axis, keepdims=keepdims))
-_argmax = Primitive("argmax", lambda xp, x, axis, keepdims: xp.argmax(x, axis=axis, keepdims=keepdims))
-_argmin = Primitive("argmin", lambda xp, x, axis, keepdims: xp.argmin(x, axis=axis, keepdims=keepdims))
-
-# Of all elements: NaN shares its gradient among the NaNs.
-_max = Primitive(
-    "max", lambda xp, x: xp.max(x), [lambda xp, g, out, x: _share_evenly(xp, g, out, x)], grad_name="MaxBackward1"
-)
-_min = Primitive(
-    "min", lambda xp, x: xp.min(x), [lambda xp, g, out, x: _share_evenly(xp, g, out, x)], grad_name="MinBackward1"
-)
-# Over one dimension, for given indices: the gradient goes to the element that was chosen, and to no equal one.
-_max_dim = Primitive(
-    "max_dim",
-    lambda xp, x, index, axis, keepdims: _drop(xp, xp.gather(x, index, axis), axis, keepdims),
-    [
-        lambda xp, g, _out, x_shape, index, axis, keepdims: xp.scatter_back(
-            g if keepdims else xp.expand_dims(g, axis), index, axis, x_shape
-        ),
-        None,
-    ],
-    grad_name="MaxBackward0",
-)
-_min_dim = variant(_max_dim, "min_dim", "MinBackward0")
 
 
-def _drop(xp: Any, x: Any, axis: int, keepdims: bool) -> Any:
-    return x if keepdims else xp.squeeze(x, axis)
-
-
-def _share_evenly(xp: Any, g: Any, out: Any, x: Any) -> Any:
-    chosen = xp.where((x == out) + ((x != x) * (out != out)), xp.ones_like(x), 0)
-    return chosen * (g / xp.sum(chosen, axis=None, keepdims=False))
-
-
-@_in_single
+@in_single
 def _norm_forward(xp: Any, x: Any, p: float, axis: Any, keepdims: bool) -> Any:
     if p == 2:
         return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
@@ -181,44 +113,34 @@ def _norm_vjp(xp: Any, g: Any, out: Any, x: Any, p: float, axis: Any) -> Any:
     if p == 1:
         return g * xp.sign(x)
     if p == 2:
-        return g * x / _nonzero(xp, out)
+        return g * x / nonzero(xp, out)
     size = xp.absolute(x)
     if math.isinf(p):
         chosen = xp.where(size == out, xp.ones_like(x), 0)
         return g * xp.sign(x) * chosen / xp.sum(chosen, axis=axis, keepdims=True)
     power = xp.where(x == 0, 0, xp.where(x == 0, 1, size) ** (p - 1))
-    return g * xp.sign(x) * power * xp.where(out == 0, 0, _nonzero(xp, out) ** (1 - p))
+    return g * xp.sign(x) * power * xp.where(out == 0, 0, nonzero(xp, out) ** (1 - p))
 
 
-def _nonzero(xp: Any, x: Any) -> Any:
-    return xp.where(x == 0, 1, x)
-
-
-@_in_single
+@in_single
 def _var_forward(xp: Any, x: Any, axis: Any, keepdims: bool, correction: float) -> Any:
-    count = _count(x.shape, axis)
-    deviation = x - xp.sum(x, axis=axis, keepdims=True) / count if count else x
+    n = count(x.shape, axis)
+    deviation = x - xp.sum(x, axis=axis, keepdims=True) / n if n else x
     total = xp.sum(deviation * deviation, axis=axis, keepdims=keepdims)
-    return total / xp.asarray(builtins.max(count - correction, 0), dtype=x.dtype)
+    return total / xp.asarray(builtins.max(n - correction, 0), dtype=x.dtype)
 
 
 def _var_vjp(xp: Any, g: Any, x: Any, axis: Any, keepdims: bool, correction: float) -> Any:
-    count = _count(x.shape, axis)
-    free = count - correction
-    deviation = x - xp.sum(x, axis=axis, keepdims=True) / builtins.max(count, 1)
-    return _restore(xp, g, x.shape, axis, keepdims) * deviation * (2 / free if free else math.inf)
+    n = count(x.shape, axis)
+    free = n - correction
+    deviation = x - xp.sum(x, axis=axis, keepdims=True) / builtins.max(n, 1)
+    return restore(xp, g, x.shape, axis, keepdims) * deviation * (2 / free if free else math.inf)
 
 
-def _extremum_vjp(xp: Any, g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """Elements that equal the extremum share its gradient evenly."""
-    chosen = xp.where(x == _restore(xp, out, x.shape, axis, keepdims), xp.ones_like(x), 0)
-    return chosen / xp.sum(chosen, axis=axis, keepdims=True) * _restore(xp, g, x.shape, axis, keepdims)
-
-
-@_in_single
+@in_single
 def _logsumexp_forward(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """log(sum(e^x)), with the largest element taken out first so that nothing overflows."""
-    if not x.size and not _count(x.shape, axis):
+    if not x.size and not count(x.shape, axis):
         return xp.log(xp.sum(x, axis=axis, keepdims=keepdims))
     top = xp.max(x, axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0)
@@ -227,13 +149,13 @@ def _logsumexp_forward(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _prod_vjp(xp: Any, g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    return _restore(xp, g, x.shape, axis, keepdims) * _products_of_others(xp, out, x, axis, keepdims)
+    return restore(xp, g, x.shape, axis, keepdims) * _products_of_others(xp, out, x, axis, keepdims)
 
 
 def _products_of_others(xp: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """For each element, the product of all others in its group: by division, or where there are zeros without."""
     if not bool((x == 0).any()):
-        return _restore(xp, out, x.shape, axis, keepdims) / x
+        return restore(xp, out, x.shape, axis, keepdims) / x
     if axis is None:
         flat = xp.reshape(x, (-1,))
         return xp.reshape(_products_of_others(xp, out, flat, (0,), keepdims), x.shape)
@@ -243,12 +165,6 @@ def _products_of_others(xp: Any, out: Any, x: Any, axis: Any, keepdims: bool) ->
     before = xp.cumprod(xp.cat(ones, xp.slice_axis(x, a, 0, size - 1), axis=a), a)
     after = xp.flip(xp.cumprod(xp.cat(ones, xp.flip(xp.slice_axis(x, a, 1, size), a), axis=a), a), a)
     return before * after
-
-
-def _reduce(primitive: Primitive, x: Any, dim: Dims, keepdim: bool, dtype: Any = None) -> Any:
-    if dtype is not None:
-        x = convert(x, to_numpy(dtype))
-    return apply(primitive, x, axis=normalize_dims(dim, x.array.ndim), keepdims=keepdim)
 
 
 def _integers_to_int64(x: Any, dtype: Any) -> Any:
@@ -264,7 +180,7 @@ def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = 
     (tensor(10.), tensor([4., 6.]), tensor([[10.]]))
     """
     primitive = _sum if dim is None else _sum_dim
-    return _reduce(primitive, _integers_to_int64(input, dtype), dim, keepdim, dtype)  # type: ignore[no-any-return]
+    return reduce_over(primitive, _integers_to_int64(input, dtype), dim, keepdim, dtype)
 
 
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -282,11 +198,16 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any =
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
             f"Got: {input.dtype if dtype is None else dtype}"
         )
-    return _reduce(_mean if dim is None else _mean_dim, input, dim, keepdim, dtype)  # type: ignore[no-any-return]
+    return reduce_over(_mean if dim is None else _mean_dim, input, dim, keepdim, dtype)
 
 
 def var(
-    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
 ) -> Tensor:
     """The variance over `dim`: squared deviations divided by n - correction (1, unless given).
 
@@ -300,7 +221,9 @@ def var(
     return _spread_of(_var, input, dim, unbiased, keepdim, correction)
 
 
-def _spread_of(primitive: Primitive, x: Any, dim: Any, unbiased: bool | None, keepdim: bool, correction: float | None) -> Any:
+def _spread_of(
+    primitive: Primitive, x: Any, dim: Any, unbiased: bool | None, keepdim: bool, correction: float | None
+) -> Any:
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if correction is None:
@@ -311,7 +234,12 @@ def _spread_of(primitive: Primitive, x: Any, dim: Any, unbiased: bool | None, ke
 
 
 def std(
-    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
 ) -> Tensor:
     """The standard deviation over `dim`: the square root of `var`.
 
@@ -319,11 +247,16 @@ def std(
     >>> mytorch.std(mytorch.tensor([1.0, 2.0, 4.0]))
     tensor(1.5275)
     """
-    return _spread_of(_std, input, dim, unbiased, keepdim, correction)  # type: ignore[no-any-return]
+    return _spread_of(_std, input, dim, unbiased, keepdim, correction)
 
 
 def std_mean(
-    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Standard deviation and mean over `dim`.
 
@@ -336,7 +269,12 @@ def std_mean(
 
 
 def var_mean(
-    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Variance and mean over `dim`.
 
@@ -356,140 +294,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     tensor(24.)
     """
     primitive = _prod if dim is None else _prod_dim
-    return _reduce(primitive, _integers_to_int64(input, dtype), dim, keepdim, dtype)  # type: ignore[no-any-return]
-
-
-def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """The largest element over `dim`; equal ones share the gradient evenly.
-
-    >>> import mytorch
-    >>> mytorch.amax(mytorch.tensor([[1.0, 5.0], [3.0, 2.0]]), dim=0)
-    tensor([3., 5.])
-    """
-    _refuse_empty("amax", input, dim)
-    return _reduce(_amax, input, dim, keepdim)  # type: ignore[no-any-return]
-
-
-def amin(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """The smallest element over `dim`; equal ones share the gradient evenly.
-
-    >>> import mytorch
-    >>> mytorch.amin(mytorch.tensor([[1.0, 5.0], [3.0, 2.0]]), dim=0)
-    tensor([1., 2.])
-    """
-    _refuse_empty("amin", input, dim)
-    return _reduce(_amin, input, dim, keepdim)  # type: ignore[no-any-return]
-
-
-class Found(NamedTuple):
-    """What `max`, `min`, `sort` and the like return for one dimension: values and where they were."""
-
-    values: Any
-    indices: Any
-
-    def __repr__(self) -> str:
-        return f"torch.return_types.{type(self).__name__.lower()}(\nvalues={self.values!r},\nindices={self.indices!r})"
-
-
-class Max(Found):
-    """The result of `max` over one dimension."""
-
-
-class Min(Found):
-    """The result of `min` over one dimension."""
-
-
-def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The largest element; over one dimension, a pair `(values, indices)`; with a tensor, `maximum` of both.
-
-    NaN counts as largest. Over one dimension the gradient goes to the element at the returned index.
-
-    >>> import mytorch
-    >>> x = mytorch.tensor([[1.0, 5.0], [3.0, 2.0]])
-    >>> mytorch.max(x), mytorch.max(x, 1).indices
-    (tensor(5.), tensor([1, 0]))
-    """
-    return _extremum(Max, _maximum_of, input, dim, keepdim)
-
-
-def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest element; over one dimension, a pair `(values, indices)`; with a tensor, `minimum` of both.
-
-    >>> import mytorch
-    >>> x = mytorch.tensor([[1.0, 5.0], [3.0, 2.0]])
-    >>> mytorch.min(x), mytorch.min(x, 1).indices
-    (tensor(1.), tensor([0, 1]))
-    """
-    return _extremum(Min, _minimum_of, input, dim, keepdim)
-
-
-# The entries for: all elements, where along a dimension, the values there, of two tensors.
-_maximum_of = (_max, _argmax, _max_dim, TABLE["maximum"])
-_minimum_of = (_min, _argmin, _min_dim, TABLE["minimum"])
-
-
-def _extremum(result: type[Found], entries: tuple[Primitive, ...], x: Any, dim: Any, keepdim: bool) -> Any:
-    of_all, finder, at_index, of_two = entries
-    name = of_all.name
-    if dim is None:
-        if not x.array.size:
-            raise RuntimeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
-                "Specify the reduction dim with the 'dim' argument."
-            )
-        return apply1(of_all, x)
-    if hasattr(dim, "array"):
-        return apply2(of_two, x, dim)
-    axis = normalize_dim(dim, x.array.ndim)
-    _refuse_empty(name, x, dim)
-    if not x.array.ndim:
-        keepdim = True
-    indices = apply(finder, x, axis=axis if x.array.ndim else None, keepdims=True)
-    values = apply(at_index, x, indices, axis=axis, keepdims=keepdim)
-    return result(values, indices if keepdim else indices.squeeze(axis))
-
-
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """The index of the (first) largest element: of the flattened tensor, or along one dimension.
-
-    >>> import mytorch
-    >>> mytorch.argmax(mytorch.tensor([[1.0, 5.0], [3.0, 2.0]]), dim=1)
-    tensor([1, 0])
-    """
-    return _find("argmax", _argmax, input, dim, keepdim)
-
-
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """The index of the (first) smallest element: of the flattened tensor, or along one dimension.
-
-    >>> import mytorch
-    >>> mytorch.argmin(mytorch.tensor([[1.0, 5.0], [3.0, 2.0]]))
-    tensor(0)
-    """
-    return _find("argmin", _argmin, input, dim, keepdim)
-
-
-def _find(name: str, finder: Primitive, x: Any, dim: int | None, keepdim: bool) -> Any:
-    if x.array.dtype.kind == "b":
-        raise RuntimeError(f"{name}(): does not support bool input")
-    if dim is None and not x.array.size:
-        raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
-    _refuse_empty(name, x, dim)
-    axis = None if dim is None else normalize_dim(dim, x.array.ndim)
-    if not x.array.ndim:
-        axis = None
-    return apply(finder, x, axis=axis, keepdims=keepdim)
-
-
-def _refuse_empty(name: str, x: Any, dim: Dims) -> None:
-    axis = normalize_dims(dim, x.array.ndim)
-    if not x.array.size and not _count(x.array.shape, axis):
-        if dim is None:
-            raise RuntimeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
-                "Specify the reduction dim with the 'dim' argument."
-            )
-        raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+    return reduce_over(primitive, _integers_to_int64(input, dtype), dim, keepdim, dtype)
 
 
 def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
@@ -514,7 +319,7 @@ def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 def _truth(primitive: Primitive, x: Any, dim: Dims, keepdim: bool) -> Any:
     """Bytes give bytes, for historical reasons; everything else gives booleans."""
-    found = _reduce(primitive, x, dim, keepdim)
+    found = reduce_over(primitive, x, dim, keepdim)
     return found.to(x.dtype) if x.array.dtype == "uint8" else found
 
 
@@ -527,11 +332,14 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """
     if input.array.dtype.kind in "biu":
         input = convert(input, default_float())
-    return _reduce(_logsumexp, input, dim, keepdim)  # type: ignore[no-any-return]
+    return reduce_over(_logsumexp, input, dim, keepdim)
 
 
 def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
-    """The p-norm of the elements over `dim`: (sum |x|^p)^(1/p); "fro" is the 2-norm, inf the largest, 0 counts nonzeros.
+    """The p-norm of the elements over `dim`: (sum |x|^p)^(1/p).
+
+    Args:
+        p: a number; "fro" is 2, inf the largest absolute value, -inf the smallest, 0 counts the nonzeros.
 
     >>> import mytorch
     >>> mytorch.norm(mytorch.tensor([3.0, -4.0])), mytorch.norm(mytorch.tensor([3.0, -4.0]), p=1)
@@ -545,7 +353,5 @@ def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
     if not isinstance(p, (int, float)):
         raise RuntimeError(f"norm(): p must be a number or 'fro', got {p!r}")
     if math.isinf(p):
-        _refuse_empty("linalg.vector_norm", x, dim)
-    return apply(  # type: ignore[no-any-return]
-        _vector_norm, x, p=float(p), axis=normalize_dims(dim, x.array.ndim), keepdims=keepdim
-    )
+        refuse_empty("linalg.vector_norm", x, dim)
+    return apply(_vector_norm, x, p=float(p), axis=normalize_dims(dim, x.array.ndim), keepdims=keepdim)

@@ -149,7 +149,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     axis = normalize_dim(dim, input.array.ndim)
     if not input.array.ndim:
         return index_select(input.reshape(1), 0, index).reshape(())
-    return apply(_index_select, input, _index_vector("index_select", index, input.array.shape[axis]), axis=axis)  # type: ignore[no-any-return]
+    return apply(_index_select, input, _index_vector("index_select", index, input.array.shape[axis]), axis=axis)
 
 
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
@@ -163,10 +163,14 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     places = _index_vector("index_add", index, input.array.shape[axis])
     wanted = (*input.array.shape[:axis], places.array.size, *input.array.shape[axis + 1 :])
     if source.array.shape != wanted:
-        raise RuntimeError(f"index_add(): source of shape {list(source.array.shape)} must have the shape {list(wanted)}")
+        raise RuntimeError(
+            f"index_add(): source of shape {list(source.array.shape)} must have the shape {list(wanted)}"
+        )
     if source.array.dtype != input.array.dtype:
-        raise RuntimeError(f"index_add_(): self ({input.dtype}) and source ({source.dtype}) must have the same scalar type")
-    return apply(_index_add, input, places, source if alpha == 1 else source * alpha, axis=axis)  # type: ignore[no-any-return]
+        raise RuntimeError(
+            f"index_add_(): self ({input.dtype}) and source ({source.dtype}) must have the same scalar type"
+        )
+    return apply(_index_add, input, places, source if alpha == 1 else source * alpha, axis=axis)
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
@@ -206,8 +210,9 @@ def _check_places(name: str, x: Any, axis: int, index: Any, source: Any) -> None
     for d, n in enumerate(raw.shape):
         if (d != axis and n > x.array.shape[d]) or (source is not None and n > source.array.shape[d]):
             raise RuntimeError(
-                f"Expected index {list(raw.shape)} to be no larger than self {list(x.array.shape)} apart from dimension "
-                f"{axis}" + (f" and to be no larger than src {list(source.array.shape)}" if source is not None else "")
+                f"Expected index {list(raw.shape)} to be no larger than self {list(x.array.shape)} apart from "
+                f"dimension {axis}"
+                + (f" and to be no larger than src {list(source.array.shape)}" if source is not None else "")
             )
     size = x.array.shape[axis]
     if raw.size and not 0 <= raw.min() <= raw.max() < size:
@@ -236,11 +241,11 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     source = src if value is None else value
     if isinstance(source, DifferentiableArray):
         _check_places("scatter", input, axis, index, source)
-        return apply(_scatter, input, index, _source_like("scatter", input, index, source), axis=axis)  # type: ignore[no-any-return]
+        return apply(_scatter, input, index, _source_like("scatter", input, index, source), axis=axis)
     if not isinstance(source, (bool, int, float)):
         raise TypeError(f"scatter(): argument 'src' must be Tensor or a number, not {type(source).__name__}")
     _check_places("scatter", input, axis, index, None)
-    return apply(_scatter_number, input, index, source, axis=axis)  # type: ignore[no-any-return]
+    return apply(_scatter_number, input, index, source, axis=axis)
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
@@ -255,7 +260,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """
     axis = normalize_dim(dim, input.array.ndim)
     _check_places("scatter_add", input, axis, index, src)
-    return apply(_scatter_add, input, index, _source_like("scatter_add", input, index, src), axis=axis)  # type: ignore[no-any-return]
+    return apply(_scatter_add, input, index, _source_like("scatter_add", input, index, src), axis=axis)
 
 
 def _mask(name: str, mask: Any) -> Any:
@@ -282,13 +287,13 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             number = np.asarray(value).astype(input.array.dtype)[()]
             if input.array.dtype.kind in "biu" and number != value:
                 raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
-            return apply(_masked_fill_number, input, mask, value=number)  # type: ignore[no-any-return]
+            return apply(_masked_fill_number, input, mask, value=number)
         if value.array.ndim:
             raise RuntimeError(
                 "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                 f"{value.array.ndim} dimension(s)."
             )
-        return apply(_masked_fill, input, mask, convert(value, input.array.dtype))  # type: ignore[no-any-return]
+        return apply(_masked_fill, input, mask, convert(value, input.array.dtype))
     except ValueError as error:
         raise misfit("masked_fill", error, input.array, mask.array) from None
 
@@ -306,4 +311,4 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     except ValueError as error:
         raise misfit("masked_select", error, input.array, mask.array) from None
     x = input if input.array.shape == common else shape.expand(input, common)
-    return apply(_masked_select, x, wrap(np.broadcast_to(mask.array, common)))  # type: ignore[no-any-return]
+    return apply(_masked_select, x, wrap(np.broadcast_to(mask.array, common)))

@@ -1,4 +1,4 @@
-"""Operations that move elements or show them in another shape, without computing. Views share memory with their input."""
+"""Operations that move elements or show them in another shape. Views share memory with their input."""
 
 from __future__ import annotations
 
@@ -39,14 +39,22 @@ def _sum_to_forward(xp: Any, x: Any, shape: Shape) -> Any:
 _expand = Primitive("expand", _expand_forward, [lambda xp, g, _out, x_shape, shape: xp.sum_to(g, x_shape)], view=True)
 _sum_to = Primitive("sum_to", _sum_to_forward, [lambda xp, g, _out, x_shape, shape: xp.expand(g, x_shape)])
 _view = Primitive(
-    "view", lambda xp, x, shape: xp.reshape(x, shape), [lambda xp, g, _out, x_shape, shape: xp.reshape(g, x_shape)], view=True
+    "view",
+    lambda xp, x, shape: xp.reshape(x, shape),
+    [lambda xp, g, _out, x_shape, shape: xp.reshape(g, x_shape)],
+    view=True,
 )
 _reshape = Primitive(
-    "reshape", lambda xp, x, shape: xp.reshape(x, shape), [lambda xp, g, _out, x_shape, shape: xp.reshape(g, x_shape)],
-    grad_name="ViewBackward0", view=True,
+    "reshape",
+    lambda xp, x, shape: xp.reshape(x, shape),
+    [lambda xp, g, _out, x_shape, shape: xp.reshape(g, x_shape)],
+    grad_name="ViewBackward0",
+    view=True,
 )
 _unsafe_view = Primitive(
-    "unsafe_view", lambda xp, x, shape: xp.reshape(x, shape), [lambda xp, g, _out, x_shape, shape: xp.reshape(g, x_shape)]
+    "unsafe_view",
+    lambda xp, x, shape: xp.reshape(x, shape),
+    [lambda xp, g, _out, x_shape, shape: xp.reshape(g, x_shape)],
 )
 _permute = Primitive(
     "permute",
@@ -172,8 +180,8 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     array = input.array
     wanted = resolve_shape(as_shape(shape), array.size)
     if array.flags.c_contiguous or np.may_share_memory(array, array.reshape(wanted)):
-        return apply(_reshape, input, shape=wanted)  # type: ignore[no-any-return]
-    return apply(_unsafe_view, input, shape=wanted)  # type: ignore[no-any-return]
+        return apply(_reshape, input, shape=wanted)
+    return apply(_unsafe_view, input, shape=wanted)
 
 
 def view(input: Tensor, *shape: Any) -> Tensor:
@@ -195,7 +203,7 @@ def view(input: Tensor, *shape: Any) -> Tensor:
             "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
             "contiguous subspaces). Use .reshape(...) instead."
         )
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 def _view_as_type(x: Any, wanted: Any) -> Any:
@@ -239,8 +247,8 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
         parts = resolve_shape(as_shape((sizes,)), shape[axis])
     except RuntimeError:
         raise RuntimeError(
-            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[axis]}) in the "
-            "input tensor"
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[axis]}) in "
+            "the input tensor"
         ) from None
     return reshape(input, (*shape[:axis], *parts, *shape[axis + 1 :]))
 
@@ -258,7 +266,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
             f"ordering of dimensions i.e. input.dim() = {input.array.ndim} is not equal to len(dims) = {len(wanted)}"
         )
-    return apply(_permute, input, axes=normalize_dims(wanted, input.array.ndim) or ())  # type: ignore[no-any-return]
+    return apply(_permute, input, axes=normalize_dims(wanted, input.array.ndim) or ())
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -272,7 +280,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     axis1, axis2 = normalize_dim(dim0, ndim), normalize_dim(dim1, ndim)
     if not ndim:
         return view(input, ())
-    return apply(_transpose, input, axis1=axis1, axis2=axis2)  # type: ignore[no-any-return]
+    return apply(_transpose, input, axis1=axis1, axis2=axis2)
 
 
 def t(input: Tensor) -> Tensor:
@@ -284,7 +292,7 @@ def t(input: Tensor) -> Tensor:
     """
     if input.array.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D")
-    return apply(_t, input)  # type: ignore[no-any-return]
+    return apply(_t, input)
 
 
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
@@ -294,7 +302,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     >>> mytorch.unsqueeze(mytorch.zeros(3), -1).shape
     torch.Size([3, 1])
     """
-    return apply(_unsqueeze, input, axis=normalize_dim(dim, input.array.ndim + 1))  # type: ignore[no-any-return]
+    return apply(_unsqueeze, input, axis=normalize_dim(dim, input.array.ndim + 1))
 
 
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
@@ -307,7 +315,7 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     shape = input.array.shape
     dims = range(len(shape)) if dim is None else normalize_dims(dim, len(shape)) or ()
     primitive = _squeeze if dim is None else _squeeze_dims if isinstance(dim, (tuple, list)) else _squeeze_dim
-    return apply(primitive, input, axis=tuple(d for d in dims if shape[d] == 1))  # type: ignore[no-any-return]
+    return apply(primitive, input, axis=tuple(d for d in dims if shape[d] == 1))
 
 
 def expand(input: Tensor, *sizes: Any) -> Tensor:
@@ -322,21 +330,23 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     extra = len(wanted) - len(shape)
     if extra < 0:
         raise RuntimeError(
-            f"expand(torch.FloatTensor{{{list(shape)}}}, size={list(wanted)}): the number of sizes provided ({len(wanted)}) "
+            f"expand({list(shape)}, size={list(wanted)}): the number of sizes provided ({len(wanted)}) "
             f"must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     full = []
     for i, n in enumerate(wanted):
         held = shape[i - extra] if i >= extra else None
         if n == -1 and held is None:
-            raise RuntimeError(f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}")
+            raise RuntimeError(
+                f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}"
+            )
         if held is not None and n not in (-1, held) and held != 1:
             raise RuntimeError(
-                f"The expanded size of the tensor ({n}) must match the existing size ({held}) at non-singleton dimension "
-                f"{i}.  Target sizes: {list(wanted)}.  Tensor sizes: {list(shape)}"
+                f"The expanded size of the tensor ({n}) must match the existing size ({held}) at non-singleton "
+                f"dimension {i}.  Target sizes: {list(wanted)}.  Tensor sizes: {list(shape)}"
             )
         full.append(held if n == -1 and held is not None else n)
-    return apply(_expand, input, shape=tuple(full))  # type: ignore[no-any-return]
+    return apply(_expand, input, shape=tuple(full))
 
 
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
@@ -384,7 +394,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                     f"Sizes of tensors must match except in dimension {axis}. Expected size {n} but got size {m} "
                     f"for tensor number {position} in the list."
                 )
-    return apply(_cat, *[convert(x, common) for x in shaped], axis=axis)  # type: ignore[no-any-return]
+    return apply(_cat, *[convert(x, common) for x in shaped], axis=axis)
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
@@ -407,13 +417,15 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             )
     axis = normalize_dim(dim, len(first) + 1)
     common = functools.reduce(promote, [x.array.dtype for x in parts])
-    return apply(_stack, *[convert(x, common) for x in parts], axis=axis)  # type: ignore[no-any-return]
+    return apply(_stack, *[convert(x, common) for x in parts], axis=axis)
 
 
 def _tensors(name: str, values: Any) -> list[Any]:
     """The tensors of a sequence; TypeError if it is none, or holds something else."""
     if isinstance(values, DifferentiableArray) or not isinstance(values, Iterable):
-        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(values).__name__}")
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(values).__name__}"
+        )
     parts = list(values)
     for position, x in enumerate(parts):
         if not isinstance(x, DifferentiableArray):
@@ -429,7 +441,7 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     tensor([3, 2, 1])
     """
     axes = normalize_dims(as_shape(dims), input.array.ndim) or ()
-    return apply(_flip, input, axis=axes)  # type: ignore[no-any-return]
+    return apply(_flip, input, axis=axes)
 
 
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
@@ -439,7 +451,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     >>> mytorch.clone(mytorch.tensor([1.0]))
     tensor([1.])
     """
-    return apply(_clone, input)  # type: ignore[no-any-return]
+    return apply(_clone, input)
 
 
 def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mytorch.autograd.primitive import TABLE, apply, wrap
 from mytorch.ops.dims import normalize_dim
-from mytorch.ops.reduction import Found
+from mytorch.ops.extremum import Found
 from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     >>> argsort(mytorch.tensor([3.0, 1.0, 2.0]), descending=True)
     tensor([0, 2, 1])
     """
-    return sort(input.detach(), dim, descending).indices  # type: ignore[no-any-return]
+    return sort(input.detach(), dim, descending).indices
 
 
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Topk:
@@ -111,7 +111,11 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
 
 
 def unique(
-    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
 ) -> Any:
     """The different values (or, with `dim`, the different parts along it) in ascending order.
 
@@ -157,4 +161,4 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     counts = np.bincount(array, None if weights is None else weights.array, minlength)
     if weights is not None and weights.array.dtype == np.float32:
         counts = counts.astype(np.float32)
-    return wrap(counts)  # type: ignore[no-any-return]
+    return wrap(counts)

@@ -67,7 +67,7 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     tensor([[1., 0.],
             [1., 1.]])
     """
-    return _triangle("tril", _tril, input, diagonal)  # type: ignore[no-any-return]
+    return _triangle("tril", _tril, input, diagonal)
 
 
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -78,7 +78,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     tensor([[0., 1.],
             [0., 0.]])
     """
-    return _triangle("triu", _triu, input, diagonal)  # type: ignore[no-any-return]
+    return _triangle("triu", _triu, input, diagonal)
 
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
@@ -94,7 +94,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     axis1, axis2 = normalize_dim(dim1, input.array.ndim), normalize_dim(dim2, input.array.ndim)
     if axis1 == axis2:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return apply(_diagonal, input, k=offset, axis1=axis1, axis2=axis2)  # type: ignore[no-any-return]
+    return apply(_diagonal, input, k=offset, axis1=axis1, axis2=axis2)
 
 
 def diag_embed(input: Tensor, offset: int = 0) -> Tensor:
@@ -108,7 +108,7 @@ def diag_embed(input: Tensor, offset: int = 0) -> Tensor:
     shape = input.array.shape
     n = shape[-1] + abs(offset)
     k = len(shape) - 1
-    return apply(_set_diagonal, input, k=offset, axis1=k, axis2=k + 1, shape=(*shape[:-1], n, n))  # type: ignore[no-any-return]
+    return apply(_set_diagonal, input, k=offset, axis1=k, axis2=k + 1, shape=(*shape[:-1], n, n))
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -122,7 +122,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
         return diag_embed(input, diagonal)
     if input.array.ndim != 2:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.array.ndim}D")
-    return apply(_diagonal_copy, input, k=diagonal, axis1=0, axis2=1)  # type: ignore[no-any-return]
+    return apply(_diagonal_copy, input, k=diagonal, axis1=0, axis2=1)
 
 
 def trace(input: Tensor) -> Tensor:
@@ -134,4 +134,4 @@ def trace(input: Tensor) -> Tensor:
     """
     if input.array.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.array.ndim}")
-    return apply(_trace, input)  # type: ignore[no-any-return]
+    return apply(_trace, input)

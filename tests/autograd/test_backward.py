@@ -198,7 +198,7 @@ def test_a_second_walk_needs_retain_graph():
     y.backward(retain_graph=True)
     y.backward()
     assert x.grad.item() == 12.0
-    with pytest.raises(RuntimeError, match="through the graph a second time.*MulBackward0.*retain_graph=True"):
+    with pytest.raises(RuntimeError, match=r"through the graph a second time.*MulBackward0.*retain_graph=True"):
         y.backward()
 
 

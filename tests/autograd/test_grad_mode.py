@@ -42,8 +42,19 @@ def test_one_context_object_can_be_entered_again():
         assert recorded()
 
 
-@pytest.mark.parametrize("decorator", [torch.no_grad(), torch.no_grad, torch.set_grad_enabled(False), torch.inference_mode(), torch.inference_mode])
-def test_decorators_switch_off(decorator):
+OFF = {
+    "no_grad()": lambda: torch.no_grad(),
+    "no_grad": lambda: torch.no_grad,
+    "set_grad_enabled(False)": lambda: torch.set_grad_enabled(False),
+    "inference_mode()": lambda: torch.inference_mode(),
+    "inference_mode": lambda: torch.inference_mode,
+}
+
+
+@pytest.mark.parametrize("make", OFF.values(), ids=OFF)
+def test_decorators_switch_off(make):
+    decorator = make()
+
     @decorator
     def function(a, *, b):
         """Documented."""

@@ -59,7 +59,9 @@ class Draw:
         """Equal shapes, all ways of broadcasting, 0-d, empty, and a number on the right."""
         pairs = [((3,), (3,)), ((2, 3), (3,)), ((3,), (2, 3)), ((2, 1), (1, 3)), ((), (2,)), ((2,), ()), ((), ())]
         pairs += [((0,), (0,)), ((2, 0), (1,)), ((1,), (2, 0))]
-        made = [self(self._apart(self.uniform(low, high, *a)), self._apart(self.uniform(low, high, *b))) for a, b in pairs]
+        made = [
+            self(self._apart(self.uniform(low, high, *a)), self._apart(self.uniform(low, high, *b))) for a, b in pairs
+        ]
         return [*made, self(self._apart(self.uniform(low, high, 2, 2)), (low + high) / 2 + 0.3)]
 
     @staticmethod

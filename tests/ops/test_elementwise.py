@@ -11,8 +11,33 @@ from hypothesis import strategies as st
 
 import mytorch as torch
 
-REAL = "exp expm1 exp2 log log1p log2 log10 sqrt rsqrt reciprocal sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf sigmoid".split()
-SAME = "neg abs square relu sign floor ceil trunc round".split()
+REAL = [
+    "exp",
+    "expm1",
+    "exp2",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "sqrt",
+    "rsqrt",
+    "reciprocal",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "erf",
+    "sigmoid",
+]
+SAME = ["neg", "abs", "square", "relu", "sign", "floor", "ceil", "trunc", "round"]
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -37,7 +62,9 @@ def test_floats_keep_their_type_and_numbers_stay_arrays(name):
 def test_integers_stay_integers(name):
     out = getattr(torch, name)(torch.tensor([3, -2]))
     assert out.dtype is torch.int64
-    assert out.tolist() == {"neg": [-3, 2], "abs": [3, 2], "square": [9, 4], "relu": [3, 0], "sign": [1, -1]}.get(name, [3, -2])
+    assert out.tolist() == {"neg": [-3, 2], "abs": [3, 2], "square": [9, 4], "relu": [3, 0], "sign": [1, -1]}.get(
+        name, [3, -2]
+    )
 
 
 def test_whole_numbers_are_copied_by_rounding():
@@ -47,7 +74,7 @@ def test_whole_numbers_are_copied_by_rounding():
 
 @pytest.mark.parametrize("name", ["neg", "abs", "relu", "floor", "ceil", "trunc", "round", "positive"])
 def test_booleans_are_refused(name):
-    with pytest.raises(RuntimeError, match="bool|Boolean"):
+    with pytest.raises(RuntimeError, match=r"bool|Boolean"):
         getattr(torch, name)(torch.tensor([True]))
 
 
@@ -55,7 +82,7 @@ def test_special_values_give_no_warning_and_pytorchs_results():
     f = torch.tensor([0.0, -1.0, math.inf, -math.inf, math.nan])
     assert repr(f.log()) == "tensor([-inf, nan, inf, nan, nan])"
     assert repr(f.exp()) == "tensor([1.0000, 0.3679,    inf, 0.0000,    nan])"
-    assert repr((1 / f)[:3]) == "tensor([inf, -1., 0.])"
+    assert repr((1 / f)[:3]) == "tensor([inf, -1.,  0.])"
     assert f.sign().tolist() == [0.0, -1.0, 1.0, -1.0, 0.0]
     assert torch.sigmoid(torch.tensor([-1e4, 1e4, -200.0])).tolist() == [0.0, 1.0, 0.0]
 

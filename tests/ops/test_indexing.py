@@ -14,7 +14,10 @@ SHAPE = (3, 4, 2)
 X = np.arange(24.0).reshape(SHAPE)
 
 basic = arrays.basic_indices(SHAPE, allow_newaxis=True).filter(
-    lambda index: all(not isinstance(i, slice) or i.step is None or i.step > 0 for i in (index if isinstance(index, tuple) else (index,)))
+    lambda index: all(
+        not isinstance(i, slice) or i.step is None or i.step > 0
+        for i in (index if isinstance(index, tuple) else (index,))
+    )
 )
 
 
@@ -82,8 +85,14 @@ MESSAGES = [
     ((0, -5), "index -5 is out of bounds for dimension 1 with size 4"),
     ([0, 7], "index 7 is out of bounds for dimension 0 with size 3"),
     ((0, 0, 0, 0), "too many indices for tensor of dimension 3"),
-    (np.array([True, False]), r"The shape of the mask \[2\] at index 0 does not match the shape of the indexed tensor \[3, 4, 2\] at index 0"),
-    ((0, np.array([True])), r"mask \[1\] at index 0 does not match the shape of the indexed tensor \[3, 4, 2\] at index 1"),
+    (
+        np.array([True, False]),
+        r"The shape of the mask \[2\] at index 0 does not match the shape of the indexed tensor \[3, 4, 2\] at index 0",
+    ),
+    (
+        (0, np.array([True])),
+        r"mask \[1\] at index 0 does not match the shape of the indexed tensor \[3, 4, 2\] at index 1",
+    ),
     ("a", "only integers, slices"),
 ]
 
@@ -109,9 +118,12 @@ def test_a_list_of_lists_warns():
 
 def test_assignment_checks_what_it_gets():
     x = torch.zeros(2, 3)
-    with pytest.raises(RuntimeError, match=r"shape mismatch: value tensor of shape \[2\] cannot be broadcast to indexing result of shape \[3\]"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"shape mismatch: value tensor of shape \[2\] cannot be broadcast to indexing result of shape \[3\]",
+    ):
         x[0] = torch.ones(2)
-    with pytest.raises(TypeError, match="can't assign a str to a torch.FloatTensor"):
+    with pytest.raises(TypeError, match=r"can't assign a str to a torch.FloatTensor"):
         x[0] = "a"
     x[0] = np.ones(3)
     x[1, 0] = True
@@ -125,8 +137,8 @@ def test_assignment_checks_what_it_gets():
 def test_gather_and_scatter_are_each_others_inverse():
     x = torch.tensor(X[0])
     order = x.argsort(0, descending=True)
-    assert torch.equal(torch.zeros_like(x).scatter(0, order, x.gather(0, order)), x)
-    assert torch.equal(x.take_along_dim(order, 0), x.gather(0, order))
+    assert torch.zeros_like(x).scatter(0, order, x.gather(0, order)).equal(x)
+    assert x.take_along_dim(order, 0).equal(x.gather(0, order))
 
 
 def test_gather_checks():
@@ -146,7 +158,9 @@ def test_sorting():
     assert x.topk(2).indices.tolist() == [1, 0]
     assert torch.tensor([4.0, 1.0, 3.0, 2.0]).median().item() == 2.0
     assert torch.tensor([2, 1, 2]).unique().tolist() == [1, 2]
-    assert repr(torch.tensor([2, 1]).sort()) == "torch.return_types.sort(\nvalues=tensor([1, 2]),\nindices=tensor([1, 0]))"
+    assert (
+        repr(torch.tensor([2, 1]).sort()) == "torch.return_types.sort(\nvalues=tensor([1, 2]),\nindices=tensor([1, 0]))"
+    )
 
 
 def test_masks_with_values():

@@ -42,12 +42,18 @@ MESSAGES = [
     (lambda: torch.ones(2, 3) @ torch.ones(2, 3), r"mat1 and mat2 shapes cannot be multiplied \(2x3 and 2x3\)"),
     (lambda: torch.ones(2) @ torch.ones(3), r"inconsistent tensor size, expected tensor \[2\] and src \[3\]"),
     (lambda: torch.ones(2) @ torch.tensor(1.0), "need to be at least 1D, but they are 1D and 0D"),
-    (lambda: torch.ones(2, 2, 3) @ torch.ones(3, 3, 1), r"The size of tensor a \(2\) must match the size of tensor b \(3\)"),
+    (
+        lambda: torch.ones(2, 2, 3) @ torch.ones(3, 3, 1),
+        r"The size of tensor a \(2\) must match the size of tensor b \(3\)",
+    ),
     (lambda: torch.ones(2) @ torch.tensor([1, 2]), "torch.float32 and torch.int64"),
     (lambda: torch.mm(torch.ones(2), torch.ones(2, 2)), "must be matrices, but they are 1-D and 2-D"),
     (lambda: torch.bmm(torch.ones(2, 2), torch.ones(2, 2)), "batch1 and batch2 must be 3D tensors, got 2D and 2D"),
     (lambda: torch.nn.functional.linear(torch.ones(5, 3), torch.ones(2, 4)), r"cannot be multiplied \(5x3 and 4x2\)"),
-    (lambda: torch.nn.functional.linear(torch.ones(5, 3), torch.ones(2, 3), torch.ones(3)), r"bias of shape \[3\] does not fit 2 output"),
+    (
+        lambda: torch.nn.functional.linear(torch.ones(5, 3), torch.ones(2, 3), torch.ones(3)),
+        r"bias of shape \[3\] does not fit 2 output",
+    ),
 ]
 
 
@@ -87,7 +93,9 @@ EQUATIONS = [
 def test_einsum_is_numpys_and_differentiates_twice(equation, shapes):
     inputs = [torch.tensor(random(*s), requires_grad=True) for s in shapes]
     found = einsum(equation, *inputs)
-    np.testing.assert_allclose(found.detach().numpy(), np.einsum(equation, *[x.detach().numpy() for x in inputs]), atol=1e-12)
+    np.testing.assert_allclose(
+        found.detach().numpy(), np.einsum(equation, *[x.detach().numpy() for x in inputs]), atol=1e-12
+    )
     assert torch.autograd.gradcheck(lambda *xs: einsum(equation, *xs), inputs)
     assert torch.autograd.gradgradcheck(lambda *xs: einsum(equation, *xs), inputs)
 
@@ -107,7 +115,9 @@ def test_equations_that_do_not_fit(equation, shapes, message):
 @given(st.integers(0, 2))
 def test_tensordot_is_numpys(n):
     a, b = random(2, 3, 2), random(*(2, 3, 2)[3 - n :], 4)
-    np.testing.assert_allclose(tensordot(torch.tensor(a), torch.tensor(b), n).numpy(), np.tensordot(a, b, n), atol=1e-12)
+    np.testing.assert_allclose(
+        tensordot(torch.tensor(a), torch.tensor(b), n).numpy(), np.tensordot(a, b, n), atol=1e-12
+    )
 
 
 def test_tensordot_checks():

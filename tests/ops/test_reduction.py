@@ -129,7 +129,7 @@ def test_variance_without_degrees_of_freedom():
 
 def test_what_is_refused():
     i, f = torch.tensor([1, 2]), torch.ones(2, 2)
-    with pytest.raises(RuntimeError, match="Got: torch.int64"):
+    with pytest.raises(RuntimeError, match=r"Got: torch.int64"):
         i.mean()
     for name in ("var", "std", "norm"):
         with pytest.raises(RuntimeError, match="floating point"):

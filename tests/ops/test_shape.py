@@ -121,7 +121,11 @@ def test_flatten_and_unflatten(shape, start, end):
 
 def test_one_size_can_be_left_open():
     assert torch.zeros(2, 6).reshape(-1, 4).shape == (3, 4)
-    for shape, message in (((-1, -1), "only one dimension can be inferred"), ((5, -1), r"shape '\[5, -1\]' is invalid for input of size 12"), ((-2,), "invalid shape dimension -2")):
+    for shape, message in (
+        ((-1, -1), "only one dimension can be inferred"),
+        ((5, -1), r"shape '\[5, -1\]' is invalid for input of size 12"),
+        ((-2,), "invalid shape dimension -2"),
+    ):
         with pytest.raises(RuntimeError, match=message):
             torch.zeros(2, 6).reshape(shape)
     with pytest.raises(RuntimeError, match="ambiguous"):

@@ -47,7 +47,9 @@ def test_same_tensor(call):
     assert tuple(ours.shape) == tuple(theirs.shape)
     assert ours.stride() == theirs.stride() or not theirs.numel() or "expand" in call
     assert ours.requires_grad == theirs.requires_grad
-    np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=2e-7, atol=1e-7 if "linspace" in call else 0)
+    np.testing.assert_allclose(
+        ours.detach().numpy(), theirs.detach().numpy(), rtol=2e-7, atol=1e-7 if "linspace" in call else 0
+    )
 
 
 def test_memory_is_shared_or_copied_as_there():

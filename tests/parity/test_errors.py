@@ -42,7 +42,7 @@ CALLS = [call.strip() for line in CALLS.strip().splitlines() for call in line.sp
 # PyTorch raises another kind, by accident of its argument parser or its own innards; ours says what is wrong.
 OTHER_KIND = {
     "f @ 2": TypeError,
-    'T.tensor(2**63)': (RuntimeError, ValueError, OverflowError),
+    "T.tensor(2**63)": (RuntimeError, ValueError, OverflowError),
     "T.tensor(None)": TypeError,
     "T.tensor(object())": TypeError,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -23,7 +25,11 @@ def indices(draw):
     for _ in range(draw(st.integers(0, len(shape) + 1))):
         size = shape[d] if d < len(shape) else draw(st.integers(0, 3))
         edge = max(size, 1)
-        kind = draw(st.sampled_from("int slice slice none ellipsis list tensor mask mask2 bool number0d".split()))
+        kind = draw(
+            st.sampled_from(
+                ["int", "slice", "slice", "none", "ellipsis", "list", "tensor", "mask", "mask2", "bool", "number0d"]
+            )
+        )
         if kind == "int":
             parts.append(draw(st.integers(-edge, edge - 1) | st.integers(-6, 6)))
         elif kind == "slice":
@@ -41,7 +47,16 @@ def indices(draw):
             parts.append(draw(st.lists(st.integers(-edge, edge - 1), max_size=3)))
         elif kind == "tensor":
             sides = draw(st.sampled_from([(1,), (3,), (2, 1), (2, 3), (0,)]))
-            parts.append(np.array(draw(st.lists(st.integers(-edge, edge - 1), min_size=int(np.prod(sides)), max_size=int(np.prod(sides)))), np.int64).reshape(sides))  # noqa: E501
+            parts.append(
+                np.array(
+                    draw(
+                        st.lists(
+                            st.integers(-edge, edge - 1), min_size=int(np.prod(sides)), max_size=int(np.prod(sides))
+                        )
+                    ),
+                    np.int64,
+                ).reshape(sides)
+            )
         elif kind == "number0d":
             parts.append(np.array(draw(st.integers(-edge, edge - 1)), np.int64))
         elif kind == "bool":
@@ -137,7 +152,8 @@ def test_assigning(case, number, with_gradient):
     shape, index = case
     if not number and repeats(shape, index):
         return
-    assert_same(*[attempt(lambda: assign(library, shape, index, number, with_gradient)) for library in (mytorch, torch)])  # noqa: B023, E501
+    results = [attempt(functools.partial(assign, lib, shape, index, number, with_gradient)) for lib in (mytorch, torch)]
+    assert_same(*results)
 
 
 BAD = (
@@ -150,7 +166,13 @@ BAD = (
 def test_refused(index):
     results = []
     for library in (mytorch, torch):
-        given = in_library(library, index) if isinstance(index, tuple) else library.tensor(index) if isinstance(index, np.ndarray) else index
+        given = (
+            in_library(library, index)
+            if isinstance(index, tuple)
+            else library.tensor(index)
+            if isinstance(index, np.ndarray)
+            else index
+        )
         results.append(attempt(lambda: [library.zeros(SIZES)[given].numpy()]))  # noqa: B023
     assert isinstance(results[1], Exception)
     if isinstance(index, str):

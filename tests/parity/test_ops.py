@@ -67,31 +67,73 @@ def test_values_and_first_gradients(expression, dtype):
 
 
 # PyTorch's second derivative of these is not the derivative of its first.
-ODD_SECOND = re.compile(r"\bf\b|\.(norm|std|amax|amin|max|min|var)\(.*(float\('inf'\)|correction=5)|0 \*\* p|o \*\* o|s.var|o \* 0")
+ODD_SECOND = re.compile(
+    r"\bf\b|\.(norm|std|amax|amin|max|min|var)\(.*(float\('inf'\)|correction=5)|0 \*\* p|o \*\* o|s.var|o \* 0"
+)
 
 
 @pytest.mark.parametrize("expression", [e for e in recorded.EXPRESSIONS if not ODD_SECOND.search(e)])
 def test_second_gradients(expression):
     seconds = []
     for library, given, results in both(expression, "float64"):
-        first = [g for g in recorded.gradients(library, results, given, create_graph=True) if g is not None and g.requires_grad]
+        first = [
+            g
+            for g in recorded.gradients(library, results, given, create_graph=True)
+            if g is not None and g.requires_grad
+        ]
         seconds.append(recorded.gradients(library, first, given))
-    for a, b in zip(*[[np.zeros(()) if g is None else g.detach().numpy(force=True) for g in s] for s in seconds], strict=False):
+    for a, b in zip(
+        *[[np.zeros(()) if g is None else g.detach().numpy(force=True) for g in s] for s in seconds], strict=False
+    ):
         np.testing.assert_allclose(*np.broadcast_arrays(a, b), rtol=1e-9, atol=1e-9, equal_nan=True)
     for mine in seconds[0][len(seconds[1]) :] + seconds[1][len(seconds[0]) :]:
-        assert mine is None or not np.any(mine.detach().numpy(force=True)), "a second gradient that the other library does not have"
+        assert mine is None or not np.any(mine.detach().numpy(force=True)), (
+            "a second gradient that the other library does not have"
+        )
 
 
 def test_in_place_members_do_what_their_functions_do():
     names = sorted(n[:-1] for n in dir(mytorch.Tensor) if re.fullmatch(r"[a-z]\w*[a-z0-9]_", n))
-    arguments = {
-        name: ("y",)
-        for name in "add sub subtract mul multiply div divide pow floor_divide remainder fmod atan2 eq ne lt le gt ge copy".split()
-    }
+    arguments = dict.fromkeys(
+        [
+            "add",
+            "sub",
+            "subtract",
+            "mul",
+            "multiply",
+            "div",
+            "divide",
+            "pow",
+            "floor_divide",
+            "remainder",
+            "fmod",
+            "atan2",
+            "eq",
+            "ne",
+            "lt",
+            "le",
+            "gt",
+            "ge",
+            "copy",
+        ],
+        ("y",),
+    )
     arguments |= {"clamp": (-0.5, 0.5), "clip": (-0.5, 0.5), "clamp_min": (0.2,), "clamp_max": (0.2,)}
-    arguments |= {"addcmul": ("y", "p"), "addcdiv": ("y", "p"), "lerp": ("y", 0.3), "cumsum": (0,), "cumprod": (0,), "fill": (2.0,)}
+    arguments |= {
+        "addcmul": ("y", "p"),
+        "addcdiv": ("y", "p"),
+        "lerp": ("y", 0.3),
+        "cumsum": (0,),
+        "cumprod": (0,),
+        "fill": (2.0,),
+    }
     arguments |= {"logical_and": ("b",), "logical_or": ("b",), "logical_xor": ("b",), "masked_fill": ("b", 3.0)}
-    arguments |= {"scatter": (1, "j", "y"), "scatter_add": (1, "j", "y"), "index_add": (1, "n", "y"), "addmm": ("x", "o")}
+    arguments |= {
+        "scatter": (1, "j", "y"),
+        "scatter_add": (1, "j", "y"),
+        "index_add": (1, "n", "y"),
+        "addmm": ("x", "o"),
+    }
     apart = {"bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not"}  # integers
     apart |= {"uniform", "normal", "bernoulli", "exponential", "requires_grad", "detach", "retain_grad"}
     for name in names:
@@ -136,7 +178,9 @@ def test_gradients_through_in_place_operations():
 
 # How the table's expressions are named in the graph. Where PyTorch computes in several steps and we in one, the last
 # step's name is not ours.
-NAMED_OTHERWISE = re.compile(r"einsum|tensordot|logsumexp|take_along|repeat_interleave|mT|type_as|median\(\)|vstack|k @ v|v @|dim=None|_mean\(x")
+NAMED_OTHERWISE = re.compile(
+    r"einsum|tensordot|logsumexp|take_along|repeat_interleave|mT|type_as|median\(\)|vstack|k @ v|v @|dim=None|_mean\(x"
+)
 
 
 def test_grad_fn_names():

@@ -26,7 +26,11 @@ def test_the_table():
 
 
 TYPES = ("float32", "float64", "float16", "int64", "int8", "uint8", "bool", "complex64")
-LIKELY = {"f": st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, 1e-3, 1e4, 1e-5, 123.456, float("nan"), float("inf"), -float("inf"), 1e3])}
+LIKELY = {
+    "f": st.sampled_from(
+        [0.0, -0.0, 1.0, -1.0, 0.5, 1e-3, 1e4, 1e-5, 123.456, float("nan"), float("inf"), -float("inf"), 1e3]
+    )
+}
 
 
 @st.composite

@@ -5,7 +5,13 @@ import numpy as np
 from mytorch.ops.indexing import parse
 
 INDICES = {
-    "getitem": (([0, 2, 0],), (slice(None), [1, 0]), ([0, 1], [0, 1]), (np.array([True, False, True]),), (0, None, [1, 1])),
+    "getitem": (
+        ([0, 2, 0],),
+        (slice(None), [1, 0]),
+        ([0, 1], [0, 1]),
+        (np.array([True, False, True]),),
+        (0, None, [1, 1]),
+    ),
     "getitem_select": ((1,), (0, 1), (slice(None), -1)),
     "getitem_slice": ((slice(1, None),), (slice(None, None, 2), slice(0, 1))),
     "getitem_unsqueeze": ((None,), (0, None)),
@@ -20,7 +26,9 @@ def samples(draw):
     made = {name: [draw(x, index=index) for index in indices] for name, indices in parsed.items()}
     sizes = [draw(x, index=i).inputs[0][i.basic] for i in everything]
     picked = [v if i.advanced is None else v[i.advanced] for v, i in zip(sizes, everything, strict=True)]
-    made["put_back"] = [draw(draw.normal(*p.shape), index=i, shape=(3, 2)) for p, i in zip(picked, everything, strict=True)]
+    made["put_back"] = [
+        draw(draw.normal(*p.shape), index=i, shape=(3, 2)) for p, i in zip(picked, everything, strict=True)
+    ]
     once = [(p, i) for p, i in zip(picked, everything, strict=True) if i.once]
     for name in ("index_put", "copy_slices"):
         made[name] = [draw(x, draw.normal(*p.shape), index=i) for p, i in once]
@@ -46,7 +54,11 @@ def samples(draw):
     wide = np.array([[-1.5, 0.2], [0.4, 2.0], [-0.3, 0.7]])
     low, high = np.array([-0.5, -0.1]), np.array([[0.5], [0.6], [1.0]])
     made["clamp"] = [draw(wide, low, high), draw(wide, low, None), draw(wide, None, high), draw(wide, high, low)]
-    made["clamp_number"] = [draw(wide, low=-0.5, high=0.5), draw(wide, low=0.0, high=None), draw(wide, low=None, high=0.1)]
+    made["clamp_number"] = [
+        draw(wide, low=-0.5, high=0.5),
+        draw(wide, low=0.0, high=None),
+        draw(wide, low=None, high=0.1),
+    ]
     made["clamp_min"] = [draw(wide, low, None)]
     made["clamp_max"] = [draw(wide, None, high)]
     made["clamp_min_number"] = [draw(wide, low=0.0, high=None)]

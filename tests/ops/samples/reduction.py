@@ -17,7 +17,9 @@ def samples(draw):
     made |= {name: reduced() for name in ("amax", "amin", "logsumexp")}
     for name in ("var", "std"):
         made[name] = [
-            draw(draw.normal(2, 3, 2), axis=axis, keepdims=keep, correction=c) for axis, keep in AXES for c in (1, 0, 0.5)
+            draw(draw.normal(2, 3, 2), axis=axis, keepdims=keep, correction=c)
+            for axis, keep in AXES
+            for c in (1, 0, 0.5)
         ]
     zeros = np.array([[0.0, 2.0, 3.0], [0.0, 0.0, 1.5], [1.0, 2.0, 0.5]])
     made["prod"] = [draw(draw.normal(2, 3), axis=None, keepdims=False), draw(zeros[0], axis=None, keepdims=True)]
@@ -39,7 +41,12 @@ def samples(draw):
         for p in (2.0, 1.0, 3.0, 0.5, 0.0, math.inf, -math.inf)
         for axis, keep in AXES[:4]
     ]
-    made["cumsum"] = [draw(draw.normal(2, 3), axis=0), draw(draw.normal(2, 3), axis=1), draw(draw.normal(0), axis=0), draw(draw.normal(), axis=0)]
+    made["cumsum"] = [
+        draw(draw.normal(2, 3), axis=0),
+        draw(draw.normal(2, 3), axis=1),
+        draw(draw.normal(0), axis=0),
+        draw(draw.normal(), axis=0),
+    ]
     made["cumprod"] = [
         draw(draw.normal(2, 3), axis=0),
         draw(draw.normal(4), axis=0),
