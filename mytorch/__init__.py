@@ -9,6 +9,8 @@ tensor([2., 4.])
 """
 # ruff: noqa: I001, E402 - the BLAS kernel must be chosen before anything loads NumPy
 
+import math as _math
+
 from mytorch.backend import blas as _blas
 
 from mytorch.backend.dtypes import (
@@ -168,6 +170,7 @@ from mytorch.ops.reduction import (
     norm,
     prod,
     std,
+    std_mean,
     sum,
     var,
     var_mean,
@@ -184,12 +187,41 @@ from mytorch.ops.shape import (
     stack,
     t,
     transpose,
+    unflatten,
     unsqueeze,
 )
 from mytorch.ops.indexing import (
     gather,
     nonzero,
 )
+from mytorch.ops.clamping import clamp, clamp_max, clamp_min
+from mytorch.ops.compound import addcdiv, addcmul, addmm, allclose, equal, isclose, lerp
+from mytorch.ops.contraction import einsum, tensordot
+from mytorch.ops.cumulative import cumprod, cumsum
+from mytorch.ops.pieces import (
+    chunk,
+    hstack,
+    movedim,
+    narrow,
+    repeat_interleave,
+    roll,
+    select,
+    split,
+    tile,
+    unbind,
+    vstack,
+)
+from mytorch.ops.scatter import (
+    index_add,
+    index_select,
+    masked_fill,
+    masked_select,
+    scatter,
+    scatter_add,
+    take_along_dim,
+)
+from mytorch.ops.sorting import argsort, bincount, median, sort, topk, unique
+from mytorch.ops.triangle import diag, diag_embed, diagonal, trace, tril, triu
 from mytorch.ops.linalg import (
     bmm,
     dot,
@@ -201,14 +233,29 @@ from mytorch.ops.linalg import (
 from mytorch import autograd
 from mytorch import nn
 from mytorch import optim
+from mytorch import utils
+from mytorch.nn.functional import (
+    bilinear,
+    celu,
+    cosine_similarity,
+    dropout,
+    hardshrink,
+    log_softmax,
+    pairwise_distance,
+    prelu,
+    selu,
+    softmax,
+    threshold,
+)
+from mytorch.version import __version__
 
 absolute = abs
 arcsin, arccos, arctan, arcsinh, arccosh, arctanh = asin, acos, atan, asinh, acosh, atanh
+clip, fix = clamp, trunc
 concat = concatenate = cat
 divide = true_divide = div
+moveaxis, swapaxes, swapdims = movedim, transpose, transpose
 multiply, negative, subtract = mul, neg, sub
 float = float32
 int = int32
-inf, nan, pi, e = __import__("math").inf, __import__("math").nan, __import__("math").pi, __import__("math").e
-
-from mytorch.version import __version__
+inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e

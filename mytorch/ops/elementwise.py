@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mytorch.autograd.primitive import Primitive, apply, apply1, convert
+from mytorch.ops import special
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
@@ -45,7 +46,7 @@ _tanh = _real("tanh", "tanh", [lambda xp, g, out, _x: g * (1 - out * out)])
 _asinh = _real("asinh", "arcsinh", [lambda xp, g, _out, x: g * xp.rsqrt(x * x + 1)])
 _acosh = _real("acosh", "arccosh", [lambda xp, g, _out, x: g * xp.rsqrt(x * x - 1)])
 _atanh = _real("atanh", "arctanh", [lambda xp, g, _out, x: g / (1 - x * x)])
-_erf = _real("erf", lambda xp, x: _erf_forward(xp, x), [lambda xp, g, _out, x: g * _TWO_BY_ROOT_PI * xp.exp(-x * x)])
+_erf = _real("erf", special.erf, [lambda xp, g, _out, x: g * _TWO_BY_ROOT_PI * xp.exp(-x * x)])
 _sigmoid = _real("sigmoid", lambda xp, x: _sigmoid_forward(xp, x), [lambda xp, g, out, _x: g * ((1 - out) * out)])
 
 # Functions that keep the input's type.
@@ -98,14 +99,6 @@ def _sigmoid_forward(xp: Any, x: Any) -> Any:
     xp.exp(out, out=out)
     out += 1
     return xp.reciprocal(out, out=out)
-
-
-def _erf_forward(xp: Any, x: Any) -> Any:
-    """The error function through the standard library: NumPy has none."""
-    return xp.asarray(_erf_ufunc(x), dtype=x.dtype)
-
-
-_erf_ufunc = np.frompyfunc(math.erf, 1, 1)
 
 
 def exp(input: Tensor) -> Tensor:

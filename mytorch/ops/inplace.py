@@ -18,29 +18,23 @@ from mytorch.backend import random as streams
 from mytorch.backend.dtypes import CATEGORY, of
 from mytorch.backend.generator import Generator, default_generator
 from mytorch.ops import arithmetic, shape
+from mytorch.ops.viewing import rebase, replace_part
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
 
 
 def _check_writable(x: Any) -> None:
-    if x.requires_grad and mode.enabled:
-        if x.node is None:
+    if mode.enabled:
+        if x.requires_grad and x.node is None:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-        _refuse_view(x)
+        if x.base is not None and x.base.requires_grad and x.base.node is None:
+            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     array = x.array
     if array.size > 1 and any(s == 0 and n > 1 for n, s in zip(array.shape, array.strides, strict=True)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
-        )
-
-
-def _refuse_view(x: Any) -> None:
-    if x.base is not None:
-        raise NotImplementedError(
-            "writing in place to a view is not supported where gradients are needed: write to the tensor that it shows "
-            "(x[index] = value), or clone() the view first"
         )
 
 
@@ -62,15 +56,27 @@ def become(x: Any, result: Any) -> Any:
             f"{of(x.array.dtype).name}"
         )
     if result.requires_grad:
-        _refuse_view(x)
         _keep_old_values(result.node, x)
     if result.array.dtype != x.array.dtype:
         result = result.to(x.dtype)
     np.copyto(x.array, result.array)
     x.changed()
-    if result.requires_grad:
-        x.node, x.requires_grad = result.node, True
+    if mode.enabled:
+        _take_history(x, result)
     return x
+
+
+def _take_history(x: Any, result: Any) -> None:
+    """Let a tensor that has been written to, and whatever shares its memory, know what it now comes from."""
+    if x.base is not None:
+        if x.base.requires_grad or (result is not None and result.requires_grad):
+            replace_part(x, result)
+    elif result is not None and result.requires_grad:
+        x.node, x.requires_grad = result.node, True
+        rebase(x)
+    elif x.node is not None:
+        x.node, x.requires_grad = None, False
+        rebase(x)
 
 
 def _keep_old_values(node: Any, x: Any) -> None:
@@ -89,8 +95,8 @@ def write(x: Any, values: Any) -> Any:
     _check_writable(x)
     np.copyto(x.array, values, casting="unsafe")
     x.changed()
-    if mode.enabled and x.node is not None:
-        x.node, x.requires_grad = None, False
+    if mode.enabled:
+        _take_history(x, None)
     return x
 
 
