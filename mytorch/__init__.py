@@ -7,7 +7,7 @@
 >>> w.grad
 tensor([2., 4.])
 """
-# ruff: noqa: I001, E402 - the BLAS kernel must be chosen before anything loads NumPy
+# ruff: noqa: I001 - the BLAS kernel must be chosen before anything loads NumPy
 
 import math as _math
 
@@ -233,6 +233,7 @@ from mytorch.ops.linalg import (
 from mytorch import autograd
 from mytorch import nn
 from mytorch import optim
+from mytorch.first_names import Param, layers, optimizers
 from mytorch import utils
 from mytorch.nn.functional import (
     bilinear,

@@ -22,6 +22,7 @@ FLOORS = {
     "optim": 4,
     "data": 4,
     "utils": 4,
+    "first_names": 4,
     "interop": 5,
     "training": 5,
 }

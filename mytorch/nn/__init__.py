@@ -39,7 +39,16 @@ from mytorch.nn.activation import (
     Threshold,
 )
 from mytorch.nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from mytorch.nn.conv import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
 from mytorch.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
+from mytorch.nn.embedding import Embedding
 from mytorch.nn.flatten import Flatten, Unflatten
 from mytorch.nn.linear import Bilinear, Identity, Linear
 from mytorch.nn.loss import (
@@ -64,4 +73,37 @@ from mytorch.nn.loss import (
     TripletMarginWithDistanceLoss,
 )
 from mytorch.nn.module import Module
+from mytorch.nn.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
 from mytorch.nn.parameter import Buffer, Parameter
+from mytorch.nn.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    LPPool1d,
+    LPPool2d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)

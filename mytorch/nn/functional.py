@@ -31,9 +31,26 @@ from mytorch.ops.activation import (
     tanhshrink,
     threshold,
 )
+from mytorch.ops.adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+)
 from mytorch.ops.bilinear import bilinear
 from mytorch.ops.class_loss import cross_entropy, nll_loss
+from mytorch.ops.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from mytorch.ops.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
+from mytorch.ops.embedding import embedding, one_hot
 from mytorch.ops.linalg import linear
 from mytorch.ops.loss import (
     binary_cross_entropy,
@@ -57,4 +74,15 @@ from mytorch.ops.margin_loss import (
     soft_margin_loss,
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
+)
+from mytorch.ops.padding import pad
+from mytorch.ops.pooling import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
 )

@@ -266,9 +266,7 @@ def _along_line(xp: Any, values: Any, sizes: Sizes) -> Any:
     return xp.broadcast_to(values, (sizes[-1], *values.shape)).copy()
 
 
-def correlate_back(
-    xp: Any, g: Any, weight: Any, bias: Any, sizes: Sizes, geometry: Geometry, groups: int
-) -> Any:
+def correlate_back(xp: Any, g: Any, weight: Any, bias: Any, sizes: Sizes, geometry: Geometry, groups: int) -> Any:
     """The adjoint of `correlate`: spread every output number over the window that it came from.
 
     With stride 1 this is again a convolution, with the kernel flipped. With stride `s`, the results at positions of
@@ -393,9 +391,7 @@ def _blocks(x: Any, g: Any) -> Iterator[slice]:
         yield slice(first, first + images)
 
 
-def _correlate_by_taps(
-    xp: Any, x: Any, weight: Any, sizes: Sizes, geometry: Geometry, groups: int, out: Any
-) -> None:
+def _correlate_by_taps(xp: Any, x: Any, weight: Any, sizes: Sizes, geometry: Geometry, groups: int, out: Any) -> None:
     """For groups of few channels: each kernel element times all that it meets, added up."""
     kernel, each = weight.shape[2:], weight.shape[1]
     by_group = weight.reshape(groups, -1, *weight.shape[1:])

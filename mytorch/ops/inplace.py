@@ -18,7 +18,7 @@ from mytorch.backend import random as streams
 from mytorch.backend.dtypes import CATEGORY, of
 from mytorch.backend.generator import Generator, default_generator
 from mytorch.ops import arithmetic, shape
-from mytorch.ops.viewing import rebase, replace_part
+from mytorch.ops.viewing import overwrite, rebase, replace_part
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
@@ -74,9 +74,8 @@ def _take_history(x: Any, result: Any) -> None:
     elif result is not None and result.requires_grad:
         x.node, x.requires_grad = result.node, True
         rebase(x)
-    elif x.node is not None:
-        x.node, x.requires_grad = None, False
-        rebase(x)
+    elif x.requires_grad:
+        overwrite(x)
 
 
 def _keep_old_values(node: Any, x: Any) -> None:

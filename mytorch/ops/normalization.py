@@ -29,6 +29,7 @@ __all__ = [
 
 _SINGLE = np.dtype(np.float32)
 
+
 def _normalize(name: str, primitive: Primitive, x: Any, w: Any, b: Any, **options: Any) -> Any:
     """Apply a primitive after a look at the element types; float16 is computed in float32."""
     dtype = x.array.dtype
@@ -299,9 +300,7 @@ def rms_norm(
     return _normalize("rms_norm", RMS_NORM, input, weight, None, dims=dims, eps=eps, center=False)
 
 
-def local_response_norm(
-    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Tensor:
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """x / (k + alpha * m)^beta, where m is the mean square over `size` neighbouring channels (zero outside).
 
     Source: A. Krizhevsky and others, "ImageNet Classification with Deep Convolutional Neural Networks", 2012.

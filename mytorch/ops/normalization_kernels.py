@@ -4,98 +4,130 @@ All of them compute `(x - mean) * r * weight + bias` with `r = 1 / sqrt(variance
 variance are taken over. In the derivatives, d is `x - mean`; d and r are kept from the forward pass. When the
 backward pass is itself differentiated, `_gradients` computes everything anew, for all of them alike.
 
-Numbers by channel are small beside the data: all that can be is computed from the sums of `_Channels`, and the data
-itself is read and written a few times only, in the order in which it lies in memory.
+The data is read and written as few times as NumPy allows and in the order in which it lies in memory; all else is
+computed from sums of it, which are small.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 from mytorch.autograd.primitive import Primitive
 from mytorch.ops.windows import channels_first, channels_last
 
-_SPREAD = 16384  # a number for each channel is repeated to about so many before it meets the data
-
 # --- memory ---------------------------------------------------------------------------------------------------------
 
 
-def _tiles(rows: int, width: int) -> int:
-    """How many rows of `width` numbers to take together, so that NumPy's inner loops are long."""
-    limit = min(_SPREAD // max(width, 1), rows // 8)
-    return math.gcd(rows, 1 << (limit.bit_length() - 1)) if limit > 1 else 1
+@functools.cache
+def _together(rows: int, width: int) -> int:
+    """How many rows of `width` numbers to take as one, a divisor of `rows`, so that NumPy's inner loops are long."""
+    limit = min(16384 // max(width, 1), rows // 8)
+    return next((n for n in range(limit, 1, -1) if rows % n == 0), 1)
 
 
-class _Channels:
-    """(samples, channels, *space) as three axes in the order of memory, and what is computed for each channel.
+class _Memory:
+    """How (samples, channels, *space) lies in memory: `last` says whether the channels come last, behind the space."""
 
-    With `groups` None there is one number for each channel of the whole batch, as an array of shape (1, channels);
-    with a number of groups there is one for each channel of each sample, (samples, channels).
-    """
+    axes: tuple[int, ...]  # the shape of `rows`
+    count: int  # how many numbers are normalized together
 
-    def __init__(self, xp: Any, x: Any, groups: int | None) -> None:
-        self.xp, self.shape, self.groups = xp, x.shape, groups
-        n, c = x.shape[:2]
-        s = math.prod(x.shape[2:])
-        self.last = s == 1 or (not x.flags.c_contiguous and channels_last(x).flags.c_contiguous)
-        if not self.last:
-            self.axes = n, c, s
-        elif groups is None:  # samples and space are the same here, and can be divided anew
-            tile = _tiles(n * s, c)
-            self.axes = n * s // tile, tile, c
-        else:
-            self.axes = n, s, c
-        self.count = max(n * s if groups is None else s * c // groups, 1)
+    def __init__(self, xp: Any, x: Any) -> None:
+        self.xp = xp
+        self.samples, self.channels, *space = x.shape
+        self.places = math.prod(space)
+        in_order = x.flags.c_contiguous
+        self.last = self.places == 1
+        if not in_order:
+            in_order = channels_last(x).flags.c_contiguous
+            self.last = self.last or in_order
+        self.in_order = in_order
 
     def rows(self, x: Any) -> Any:
-        """The data in three axes; a copy only if its memory is in neither order."""
+        """The data in the order of this memory; a copy only if it lies otherwise."""
         return (channels_last(x) if self.last else x).reshape(self.axes)
 
-    def back(self, rows: Any) -> Any:
-        """The data in its own shape."""
-        if not self.last:
-            return rows.reshape(self.shape)
-        n, c, *space = self.shape
-        return channels_first(rows.reshape(n, *space, c))
+    def empty(self, x: Any) -> Any:
+        """Memory for a result of the shape of `x`, of which `rows` is a view."""
+        return self.xp.empty_like(x) if self.in_order else self.xp.empty(x.shape, x.dtype)
+
+
+class _WholeBatch(_Memory):
+    """One number for each channel, of shape (channels,). Rows are two axes: repetitions, and one or more channel sets."""
+
+    def __init__(self, xp: Any, x: Any) -> None:
+        super().__init__(xp, x)
+        n, c, s = self.samples, self.channels, self.places
+        self.set = (_together(n * s, c), c) if self.last else (c, s)
+        width = math.prod(self.set)
+        self.axes = (x.size // width if width else 0), width
+        self.count = max(n * s, 1)
+
+    def _by_channel(self, values: Any) -> Any:
+        return self.xp.sum(values.reshape(self.set), 0 if self.last else 1)
 
     def sums(self, rows: Any) -> Any:
-        """The sum of each channel. The products with ones are sums that BLAS computes."""
-        first, second, third = self.axes
-        ones = self.xp.ones
-        if self.groups is None:
-            folded = (ones(first, rows.dtype) @ rows.reshape(first, second * third)).reshape(second, third)
-            return self.xp.sum(folded, 0 if self.last else 1)[None]
-        return ones(second, rows.dtype) @ rows if self.last else rows @ ones(third, rows.dtype)
+        """The sum of each channel; the product with ones is a sum that BLAS computes."""
+        return self._by_channel(self.xp.ones(len(rows), rows.dtype) @ rows)
 
     def sums_of_products(self, x: Any, y: Any) -> Any:
         if self.last:
-            return self.sums(x * y)
-        sums = self.xp.vecdot(x, y)
-        return self.xp.sum(sums, 0, keepdims=True) if self.groups is None else sums
+            return self._by_channel(self.xp.einsum("ij,ij->j", x, y))
+        shape = self.samples, self.channels, self.places
+        return self.xp.sum(self.xp.vecdot(x.reshape(shape), y.reshape(shape)), 0)
 
     def mean(self, sums: Any) -> Any:
-        """For each channel the mean over all that it is normalized together with."""
-        if self.groups in (None, self.shape[1]):
-            return sums / self.count
-        grouped = self.xp.sum(sums.reshape(len(sums), self.groups, -1), 2) / self.count
-        return self.xp.repeat(grouped, self.shape[1] // (self.groups or 1), 1)
+        return sums / self.count
 
     def spread(self, values: Any) -> Any:
-        """A number for each channel in a shape that broadcasts to the data."""
-        values = values[:, None, :] if self.last else values[:, :, None]
-        if len(values) == self.axes[0]:
+        """A number for each channel, in a shape that broadcasts to rows."""
+        if len(values) == self.axes[1]:
             return values
-        full = self.xp.empty((1, *self.axes[1:]), values.dtype)
-        full[...] = values
-        return full
+        full = self.xp.empty(self.set, values.dtype)
+        full[...] = values if self.last else values[:, None]
+        return full.reshape(-1)
+
+    def over_samples(self, values: Any) -> Any:
+        return values
+
+
+class _Groups(_Memory):
+    """One number for each channel of each sample, of shape (samples, channels); shared within a group of channels."""
+
+    def __init__(self, xp: Any, x: Any, groups: int) -> None:
+        super().__init__(xp, x)
+        n, c, s = self.samples, self.channels, self.places
+        self.groups = groups
+        self.axes = (n, s, c) if self.last else (n, c, s)
+        self.count = max(s * c // groups, 1)
+
+    def sums(self, rows: Any) -> Any:
+        ones = self.xp.ones(self.places, rows.dtype)
+        return ones @ rows if self.last else rows @ ones
+
+    def sums_of_products(self, x: Any, y: Any) -> Any:
+        return self.sums(x * y) if self.last else self.xp.vecdot(x, y)
+
+    def mean(self, sums: Any) -> Any:
+        if self.groups == self.channels:
+            return sums / self.count
+        together = self.channels // self.groups
+        grouped = self.xp.sum(sums.reshape(self.samples, self.groups, together), 2) / self.count
+        return self.xp.repeat(grouped, together, 1)
+
+    def spread(self, values: Any) -> Any:
+        return values[..., None, :] if self.last else values[..., None]
+
+    def over_samples(self, values: Any) -> Any:
+        return self.xp.sum(values, 0)
 
 
 # --- over channels --------------------------------------------------------------------------------------------------
 
 
 def _channel_forward(xp: Any, x: Any, w: Any, b: Any, groups: int | None, eps: float, running: Any) -> Any:
-    how = _Channels(xp, x, groups)
+    how = _WholeBatch(xp, x) if groups is None else _Groups(xp, x, groups)
     rows = how.rows(x)
     mean = how.mean(how.sums(rows))
     d = rows - how.spread(mean)
@@ -103,10 +135,17 @@ def _channel_forward(xp: Any, x: Any, w: Any, b: Any, groups: int | None, eps: f
     if running is not None and x.size:
         _track(xp, running, mean, variance * (how.count / (how.count - 1)))
     r = 1 / xp.sqrt(variance + eps)
-    out = d * how.spread(r if w is None else r * w)
-    if b is not None:
-        out += how.spread(b[None])
-    return how.back(out), (how, d, r)
+    return _scale_and_shift(xp, how, x, d, r if w is None else r * w, b), (how, d, r)
+
+
+def _scale_and_shift(xp: Any, how: Any, x: Any, rows: Any, scale: Any, shift: Any) -> Any:
+    """rows * scale + shift, in the shape of x."""
+    out = how.empty(x)
+    new = how.rows(out)
+    xp.multiply(rows, how.spread(scale), out=new)
+    if shift is not None:
+        new += how.spread(shift)
+    return out
 
 
 def _track(xp: Any, running: Any, mean: Any, variance: Any) -> None:
@@ -114,7 +153,7 @@ def _track(xp: Any, running: Any, mean: Any, variance: Any) -> None:
     running_mean, running_var, momentum = running
     for held, new in ((running_mean, mean), (running_var, variance)):
         held *= 1 - momentum
-        held += xp.sum(new, 0) * (momentum / len(new))
+        held += momentum * (new if new.ndim == 1 else xp.mean(new, 0))
 
 
 def _channel_joint(
@@ -122,63 +161,75 @@ def _channel_joint(
     aux: Any,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     if aux is None:
-        n, c, *space = x.shape
-        view = (n, c, *space) if groups is None else (n, groups, c // groups, *space)
-        axes = (0, *range(2, len(view))) if groups is None else tuple(range(2, len(view)))
-        inner = (*view[1 : len(view) - len(space)], *[1] * len(space))
-        gx, gw, gb = _gradients(xp, g, x, w, needs, view, axes, inner, eps)
-        return gx, *[None if v is None else xp.reshape(v, (c,)) for v in (gw, gb)]
+        return _channel_gradients(xp, g, x, w, needs, groups, eps)
     how, d, r = aux
     g = how.rows(g)
     sums, products = how.sums(g), how.sums_of_products(g, d)
     gx = None
     if needs[0]:
-        mean = how.mean(sums if w is None else sums * w)
-        slope = how.mean(products if w is None else products * w) * (r * r)
-        gx = d * how.spread(-r * slope)
-        gx -= how.spread(r * mean)
-        gx += g * how.spread(r if w is None else r * w)
-        gx = how.back(gx)
-    return gx, xp.sum(r * products, 0) if needs[1] else None, xp.sum(sums, 0) if needs[2] else None
+        slope = how.mean(products if w is None else products * w) * (r * r * r)
+        level = how.mean(sums if w is None else sums * w) * r
+        gx = _scale_and_shift(xp, how, x, d, -slope, -level)
+        rows = how.rows(gx)
+        rows += g * how.spread(r if w is None else r * w)
+    gw = how.over_samples(r * products) if needs[1] else None
+    gb = how.over_samples(sums) if needs[2] else None
+    return gx, gw, gb
 
 
-BATCH_NORM = Primitive(
-    "batch_norm", _channel_forward, [None] * 3, joint=_channel_joint, aux=True, grad_name="NativeBatchNormBackward0"
-)
-GROUP_NORM = Primitive(
-    "group_norm", _channel_forward, [None] * 3, joint=_channel_joint, aux=True, grad_name="NativeGroupNormBackward0"
-)
-INSTANCE_NORM = Primitive(
-    "instance_norm", _channel_forward, [None] * 3, joint=_channel_joint, aux=True, grad_name="NativeBatchNormBackward0"
-)
+def _channel_gradients(
+    xp: Any, g: Any, x: Any, w: Any, needs: Any, groups: int | None, eps: float
+) -> tuple[Any, Any, Any]:
+    n, c, *space = x.shape
+    ones = (1,) * len(space)
+    if groups is None:
+        gx, gw, gb = _gradients(xp, g, x, w, needs, x.shape, (0, *range(2, len(x.shape))), (c, *ones), eps)
+    else:
+        view = n, groups, c // groups, *space
+        gx, gw, gb = _gradients(xp, g, x, w, needs, view, tuple(range(2, len(view))), (*view[1:3], *ones), eps)
+    return gx, *[None if v is None else xp.reshape(v, (c,)) for v in (gw, gb)]
+
+
+def _by_channel(name: str, grad_name: str) -> Primitive:
+    """Normalization of each group of channels of each sample, or with `groups` None of each channel of the batch."""
+    return Primitive(name, _channel_forward, [None] * 3, joint=_channel_joint, aux=True, grad_name=grad_name)
+
+
+BATCH_NORM = _by_channel("batch_norm", "NativeBatchNormBackward0")
+GROUP_NORM = _by_channel("group_norm", "NativeGroupNormBackward0")
+INSTANCE_NORM = _by_channel("instance_norm", "NativeBatchNormBackward0")
 
 # --- over channels, with mean m and factor r given ------------------------------------------------------------------
 
 
 def _fixed_forward(xp: Any, x: Any, w: Any, b: Any, m: Any, r: Any) -> Any:
-    how = _Channels(xp, x, None)
+    how = _WholeBatch(xp, x)
     scale = r if w is None else r * w
     shift = -m * scale if b is None else b - m * scale
-    out = how.rows(x) * how.spread(scale[None])
-    out += how.spread(shift[None])
-    return how.back(out)
+    return _scale_and_shift(xp, how, x, how.rows(x), scale, shift), how
 
 
 def _fixed_joint(
-    xp: Any, g: Any, _out: Any, x: Any, w: Any, _b: Any, *, needs: Any, m: Any, r: Any
+    xp: Any, g: Any, _out: Any, x: Any, w: Any, _b: Any, *, needs: Any, m: Any, r: Any, aux: Any
 ) -> tuple[Any, Any, Any]:
-    shape = (-1, *[1] * (len(x.shape) - 2))
-    over = (0, *range(2, len(x.shape)))
-    m, r = m.reshape(shape), r.reshape(shape)
-    return (
-        g * (r if w is None else xp.reshape(w, shape) * r) if needs[0] else None,
-        xp.sum(g * ((x - m) * r), axis=over, keepdims=False) if needs[1] else None,
-        xp.sum(g, axis=over, keepdims=False) if needs[2] else None,
-    )
+    if aux is None:
+        shape, over = (-1, *[1] * (len(x.shape) - 2)), (0, *range(2, len(x.shape)))
+        m, r = m.reshape(shape), r.reshape(shape)
+        return (
+            g * (r if w is None else xp.reshape(w, shape) * r) if needs[0] else None,
+            xp.sum(g * ((x - m) * r), axis=over, keepdims=False) if needs[1] else None,
+            xp.sum(g, axis=over, keepdims=False) if needs[2] else None,
+        )
+    how = aux
+    g = how.rows(g)
+    sums = how.sums(g)
+    gx = _scale_and_shift(xp, how, x, g, r if w is None else r * w, None) if needs[0] else None
+    gw = (how.sums_of_products(g, how.rows(x)) - m * sums) * r if needs[1] else None
+    return gx, gw, sums if needs[2] else None
 
 
 FIXED_NORM = Primitive(
-    "batch_norm_fixed", _fixed_forward, [None] * 3, joint=_fixed_joint, grad_name="NativeBatchNormBackward0"
+    "batch_norm_fixed", _fixed_forward, [None] * 3, joint=_fixed_joint, aux=True, grad_name="NativeBatchNormBackward0"
 )
 
 # --- over the last dimensions ---------------------------------------------------------------------------------------
@@ -202,7 +253,7 @@ def _row_forward(xp: Any, x: Any, w: Any, b: Any, dims: int, eps: float, center:
 def _with_each_row(xp: Any, function: Any, rows: Any, values: Any) -> None:
     """Combine every row, in place, with the same values; several rows at a time."""
     length, width = rows.shape
-    tile = _tiles(length, width)
+    tile = _together(length, width)
     repeated = xp.empty((tile, width), rows.dtype)
     repeated[...] = values.reshape(width)
     blocks = rows.reshape(length // tile, tile, width)

@@ -197,6 +197,10 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     if len(shape) == 1 and isinstance(shape[0], (dtype, type)):
         return _view_as_type(input, to_numpy(shape[0]))
     wanted = resolve_shape(as_shape(shape), input.array.size)
+    if not input.array.flags.c_contiguous and input.base is None and not input.views:
+        # A result that was computed in another order of memory (a convolution's, say): nobody else shows that memory
+        # yet, so the tensor itself can be put into row-major order, as PyTorch would have made it.
+        input.array = np.ascontiguousarray(input.array)
     out = apply(_view, input, shape=wanted)
     if out.base is None and input.array.size and not np.may_share_memory(out.array, input.array):
         raise RuntimeError(

@@ -1,10 +1,11 @@
-"""Views and writes, as the gradient sees them: a write to a view is a write to a part of the tensor whose memory it shows.
+"""Views and writes, as the gradient sees them: to write to a view is to write to a part of the tensor that it shows.
 
-A tensor that is written to through a view gets a new history: "the old tensor, with this part replaced by the result". All
-its views get one too: "this part of the tensor". The tensor knows its views by weak references, so that they can be told.
+A tensor that is written to through a view gets a new history: "the old tensor, with this part replaced by the result".
+All its views get one too: "this part of the tensor". The tensor knows its views by weak references, so that they can be
+told.
 
-A part is described by its `Geometry`: shapes and strides in elements, for the whole and for the part, so that any view can
-be found again in a gradient, which has memory of its own.
+A part is described by its `Geometry`: shapes and strides in elements, for the whole and for the part, so that any view
+can be found again in a gradient, which has memory of its own.
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ _part = Primitive(
     grad_name="AsStridedBackward0",
 )
 _put_part = Primitive("put_part", _put_part_forward, [lambda xp, g, _out, _x, geometry: xp.part(g, geometry)])
-_clear_part = Primitive("clear_part", _clear_part_forward, [lambda xp, g, _out, _x, geometry: xp.clear_part(g, geometry)])
+_clear_part = Primitive(
+    "clear_part", _clear_part_forward, [lambda xp, g, _out, _x, geometry: xp.clear_part(g, geometry)]
+)
 _replace_part = Primitive(
     "replace_part",
     _replace_part_forward,
@@ -98,6 +101,20 @@ _replace_part = Primitive(
     ],
     grad_name="CopySlices",
 )
+
+
+_overwrite = Primitive(
+    "overwrite",
+    lambda xp, x: xp.zeros_like(x),
+    [lambda xp, g, _out, _x: xp.zeros_like(g)],
+    grad_name="FillBackward0",
+)
+
+
+def overwrite(x: Any) -> None:
+    """Record that a tensor has been filled with other values: it stays in the graph, with gradient 0."""
+    x.node = record_alone(_overwrite, (x,), x)
+    rebase(x)
 
 
 def rebase(base: Any) -> None:
@@ -112,7 +129,7 @@ def rebase(base: Any) -> None:
 
 
 def replace_part(view: Any, result: Any) -> None:
-    """Record that the part of its base that `view` shows has become `result`; the memory has been written to already."""
+    """Record that the part of its base that `view` shows has become `result`; the memory has been written already."""
     base = view.base
     geometry = Geometry.of(base.array, view.array)
     if result is None:
@@ -121,5 +138,3 @@ def replace_part(view: Any, result: Any) -> None:
         base.node = record_alone(_replace_part, (base, result), base, geometry=geometry)
     base.requires_grad = base.node is not None
     rebase(base)
-
-

@@ -82,7 +82,7 @@ class Adadelta(ElementwiseOptimizer):
         scalars["step"] += 1
         return group["weight_decay"], group["rho"], 1 - group["rho"], group["eps"], -float(group["lr"])
 
-    def update(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
+    def formula(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
         weight_decay, rho, rest, eps, minus_lr = coefficients
         (square_avg, acc_delta), (_, delta, root) = piece.state, piece.work
         grad = descent(group, piece, grad, weight_decay)

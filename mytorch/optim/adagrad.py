@@ -94,7 +94,7 @@ class Adagrad(ElementwiseOptimizer):
         lr = float(group["lr"]) / (1 + (float(scalars["step"]) - 1) * group["lr_decay"])
         return group["weight_decay"], group["eps"], -lr
 
-    def update(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
+    def formula(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
         weight_decay, eps, minus_lr = coefficients
         total, (_, root, scratch) = piece.state[0], piece.work
         grad = descent(group, piece, grad, weight_decay)

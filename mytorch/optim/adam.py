@@ -103,7 +103,7 @@ class Adam(ElementwiseOptimizer):
             *(root_correction, group["eps"], -step_size),
         )
 
-    def update(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
+    def formula(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
         weight_decay, shrink, beta1, rest1, beta2, rest2, root_correction, eps, minus_step_size = coefficients
         param, (exp_avg, exp_avg_sq, *greatest), (_, root, quotient) = piece.param, piece.state, piece.work
         if group["decoupled_weight_decay"] and group["weight_decay"] != 0:

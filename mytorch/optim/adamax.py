@@ -85,7 +85,7 @@ class Adamax(ElementwiseOptimizer):
         lr = float(group["lr"]) / (1 - beta1 ** float(scalars["step"]))
         return group["weight_decay"], beta1, 1 - beta1, beta2, group["eps"], -lr
 
-    def update(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
+    def formula(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
         weight_decay, beta1, rest1, beta2, eps, minus_lr = coefficients
         (exp_avg, exp_inf), (_, scratch, _) = piece.state, piece.work
         grad = descent(group, piece, grad, weight_decay)

@@ -83,7 +83,7 @@ class ASGD(ElementwiseOptimizer):
         scalars["mu"] = 1 / max(1, step - group["t0"])
         return group["weight_decay"], 1 - lambd * eta, -eta, mu
 
-    def update(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
+    def formula(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
         weight_decay, shrink, minus_eta, mu = coefficients
         param, mean, scratch = piece.param, piece.state[0], piece.work[1]
         grad = descent(group, piece, grad, weight_decay)

@@ -21,7 +21,7 @@ from mytorch.tensor import Tensor
 class ElementwiseOptimizer(Optimizer):
     """Base of the optimizers whose formula treats every element of a parameter alike.
 
-    A subclass defines `buffers` (its arrays), `advance` (its numbers) and `update` (its formula). The state of a
+    A subclass defines `buffers` (its arrays), `advance` (its numbers) and `formula`. The state of a
     parameter holds the numbers named in `scalars`, 0-d tensors, and the arrays, of the parameter's shape.
     """
 
@@ -61,7 +61,7 @@ class ElementwiseOptimizer(Optimizer):
         """Bring the numbers up to this step and return the formula's coefficients."""
         raise NotImplementedError
 
-    def update(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
+    def formula(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
         """The formula: change `piece.param` and `piece.state` in place.
 
         `grad` may be the tensor's own memory and must not be written to; `piece.work` holds scratch arrays.
@@ -118,7 +118,7 @@ class ElementwiseOptimizer(Optimizer):
             block.scalars[name].fill(number)
         for indices, piece, gathered in block.runs:
             block.gather(indices, grads)
-            self.update(group, coefficients, piece, gathered)
+            self.formula(group, coefficients, piece, gathered)
         for index in block.apart:
             self._update_parameter(group, coefficients, block, index)
         for p in block.params:
@@ -142,7 +142,7 @@ class ElementwiseOptimizer(Optimizer):
     def _update_parameter(self, group: dict[str, Any], coefficients: list[Array], block: Block, index: int) -> None:
         grad = block.gradient(index, block.params[index]._grad)
         for piece in block.pieces(index):
-            self.update(group, coefficients, piece, grad[piece.part])
+            self.formula(group, coefficients, piece, grad[piece.part])
 
 
 # --- parts of formulas ----------------------------------------------------------------------------------------------

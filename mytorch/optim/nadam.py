@@ -106,7 +106,7 @@ class NAdam(ElementwiseOptimizer):
             *(-lr * (1.0 - mu) / (1.0 - product), -lr * mu_next / (1.0 - product * mu_next)),
         )
 
-    def update(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
+    def formula(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
         weight_decay, shrink, beta1, rest1, beta2, rest2, correction, eps, for_grad, for_average = coefficients
         (exp_avg, exp_avg_sq), (_, root, scratch) = piece.state, piece.work
         if group["decoupled_weight_decay"] and group["weight_decay"] != 0:

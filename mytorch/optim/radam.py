@@ -100,7 +100,7 @@ class RAdam(ElementwiseOptimizer):
             *(1 - beta1**step, lr, group["eps"], correction2**0.5, rectification),
         )
 
-    def update(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
+    def formula(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
         weight_decay, shrink, beta1, rest1, beta2, rest2, correction1, lr, eps, root2, rectification = coefficients
         (exp_avg, exp_avg_sq), (_, step, root) = piece.state, piece.work
         if group["decoupled_weight_decay"] and group["weight_decay"] != 0:

@@ -97,7 +97,7 @@ class RMSprop(ElementwiseOptimizer):
         alpha = group["alpha"]
         return group["weight_decay"], alpha, 1 - alpha, group["eps"], group["momentum"], -float(group["lr"])
 
-    def update(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
+    def formula(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
         weight_decay, alpha, rest, eps, momentum, minus_lr = coefficients
         square_avg, (_, root, scratch) = piece.state[0], piece.work
         grad = descent(group, piece, grad, weight_decay)

@@ -72,7 +72,7 @@ class Rprop(ElementwiseOptimizer):
         scalars["step"] += 1
         return *group["etas"], *group["step_sizes"]
 
-    def update(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
+    def formula(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
         fall, grow, smallest, greatest = coefficients
         (previous, step_size), (_, factor, scratch) = piece.state, piece.work
         grad = np.negative(grad, piece.work[0]) if group["maximize"] else grad

@@ -87,7 +87,7 @@ class SGD(ElementwiseOptimizer):
         momentum, fresh = float(group["momentum"]), 1 - float(group["dampening"])
         return float(group["weight_decay"]), started, momentum, fresh, -float(group["lr"])
 
-    def update(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
+    def formula(self, group: dict[str, Any], coefficients: list[Array], piece: Piece, grad: Array) -> None:
         weight_decay, started, momentum, fresh, minus_lr = coefficients
         grad = descent(group, piece, grad, weight_decay)
         if piece.state:

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
-
-Scores = Mapping[str, Mapping[str, float]]
 
 
 def print_scores(columns: Mapping[str, Mapping[str, float]], title: str) -> None:
     """A table with a row for each score and a column for each split.
 
     >>> print_scores({"train": {"mae": 1.25}, "test": {"mae": 2.5}}, "best")
-    best      train      test
-    mae        1.25       2.5
+    best      train       test
+    mae        1.25        2.5
     """
     names = list(next(iter(columns.values())))
     width = max(len(title), *map(len, names))
-    print("".join([f"{title:<{width}}"] + [f"{c:>11}" if i else f" {c:>9}" for i, c in enumerate(columns)]).rstrip())
+    print(f"{title:<{width}}" + "".join(f"{column:>11}" for column in columns))
     for name in names:
-        cells = [f"{_number(scores[name])}" for scores in columns.values()]
-        print("".join([f"{name:<{width}}"] + [f"{c:>11}" if i else f" {c:>9}" for i, c in enumerate(cells)]))
+        cells = [_number(scores[name]) for scores in columns.values()]
+        print(f"{name:<{width}}" + "".join(f"{cell:>11}" for cell in cells))
 
 
 def _number(value: float) -> str:
     return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.6g}"
-
-
-def say(text: str = "") -> None:
-    """A line for people, on standard error when standard output is kept for a document."""
-    print(text, file=sys.stdout, flush=True)
 
 
 def print_json(document: Any) -> None:

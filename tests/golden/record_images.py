@@ -198,7 +198,9 @@ ERRORS: dict[str, Callable[[Any], Any]] = {
     "negative padding": lambda t: t.nn.functional.conv2d(t.ones(1, 3, 5, 5), t.ones(4, 3, 3, 3), padding=-1),
     "dilation": lambda t: t.nn.functional.conv2d(t.ones(1, 3, 5, 5), t.ones(4, 3, 3, 3), dilation=0),
     "groups": lambda t: t.nn.functional.conv2d(t.ones(1, 3, 5, 5), t.ones(4, 3, 3, 3), groups=0),
-    "same with stride": lambda t: t.nn.functional.conv2d(t.ones(1, 3, 5, 5), t.ones(4, 3, 3, 3), stride=2, padding="same"),
+    "same with stride": lambda t: t.nn.functional.conv2d(
+        t.ones(1, 3, 5, 5), t.ones(4, 3, 3, 3), stride=2, padding="same"
+    ),
     "padding word": lambda t: t.nn.functional.conv2d(t.ones(1, 3, 5, 5), t.ones(4, 3, 3, 3), padding="full"),
     "transposed channels": lambda t: t.nn.functional.conv_transpose2d(t.ones(2, 3, 5, 5), t.ones(4, 2, 3, 3)),
     "transposed dimensions": lambda t: t.nn.functional.conv_transpose2d(t.ones(4, 5), t.ones(4, 2, 3, 3)),

@@ -307,9 +307,7 @@ def test_workers_give_pytorchs_order(workers):
 
     options = {"batch_size": 2, "num_workers": workers}
     mine = [batch.tolist() for batch in ours.DataLoader(OurShare(), **options)]
-    assert mine == [
-        batch.tolist() for batch in theirs.DataLoader(Share(), **options, multiprocessing_context="fork")
-    ]
+    assert mine == [batch.tolist() for batch in theirs.DataLoader(Share(), **options, multiprocessing_context="fork")]
 
     results = []
     for (library, utils), context in zip(BOTH, ({}, {"multiprocessing_context": "fork"}), strict=True):

@@ -102,7 +102,9 @@ def test_what_knows_of_the_gradient(T):
     assert before.requires_grad
     assert x[1:].requires_grad
     x.zero_()
-    assert not before.requires_grad
+    assert before.requires_grad
+    before.sum().backward()
+    assert w.grad.tolist() == [0, 0, 0]
     with pytest.raises(RuntimeError, match="a view of a leaf Variable that requires grad"):
         w[0].add_(1)
     with T.no_grad():

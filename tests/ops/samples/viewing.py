@@ -9,6 +9,7 @@ def samples(draw):
     transposed = Geometry((2, 3), (1, 2), (3,), (2,), 1)
     x, two = draw.normal(2, 3), draw.normal(2)
     return {
+        "overwrite": [draw(x)],
         "part": [draw(x, geometry=column), draw(x, geometry=transposed), draw(x, geometry=nothing)],
         "put_part": [draw(two, geometry=column), draw(draw.normal(3), geometry=transposed)],
         "clear_part": [draw(x, geometry=column), draw(x, geometry=transposed), draw(x, geometry=nothing)],
