@@ -254,19 +254,19 @@ def apply1(primitive: Primitive, x: Any) -> Any:
 def apply2(primitive: Primitive, x: Any, y: Any) -> Any:
     """Apply an elementwise primitive of two operands (tensors, NumPy arrays or numbers), with broadcasting."""
     y_type = type(y)
-    if y_type is float or y_type is int:
-        a, b, need_y = x.array, y, False
-        if a.dtype.kind != "f":
-            return _apply2_mixed(primitive, x, y)
-        need_x = x.requires_grad
-    else:
-        try:
-            a, b = x.array, y.array
-        except AttributeError:
-            return _apply2_mixed(primitive, x, y)
-        if a.dtype is not b.dtype or (primitive.to_float and a.dtype.kind in "biu"):
-            return _apply2_mixed(primitive, x, y)
-        need_x, need_y = x.requires_grad, y.requires_grad
+    try:
+        a = x.array
+        if y_type is float or y_type is int:
+            if a.dtype.kind != "f":
+                return _apply2_mixed(primitive, x, y)
+            b, need_x, need_y = y, x.requires_grad, False
+        else:
+            b = y.array
+            if a.dtype is not b.dtype or (primitive.to_float and a.dtype.kind in "biu"):
+                return _apply2_mixed(primitive, x, y)
+            need_x, need_y = x.requires_grad, y.requires_grad
+    except AttributeError:
+        return _apply2_mixed(primitive, x, y)
     try:
         result = primitive.kernel(a, b) if type(a) is ndarray else primitive.kernel_for(a)(a, b)
     except (TypeError, ValueError) as error:
@@ -314,6 +314,8 @@ def apply2(primitive: Primitive, x: Any, y: Any) -> Any:
 def _apply2_mixed(primitive: Primitive, x: Any, y: Any) -> Any:
     """Operands of different kinds: both become tensors of the common type (a number becomes a 0-d tensor)."""
     x, y = operand(primitive.name, x), operand(primitive.name, y)
+    if not isinstance(x, DifferentiableArray) and not isinstance(y, DifferentiableArray):
+        raise wrong_argument(primitive.name, x)
     common = common_dtype(getattr(x, "array", x), getattr(y, "array", y))
     if primitive.to_float and common.kind in "biu":
         common = default_float()

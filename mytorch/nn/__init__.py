@@ -73,6 +73,18 @@ from mytorch.nn.loss import (
     TripletMarginWithDistanceLoss,
 )
 from mytorch.nn.module import Module
+from mytorch.nn.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    LocalResponseNorm,
+    RMSNorm,
+)
 from mytorch.nn.padding import (
     CircularPad1d,
     CircularPad2d,

@@ -75,6 +75,15 @@ from mytorch.ops.margin_loss import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from mytorch.ops.normalization import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    normalize,
+    rms_norm,
+)
 from mytorch.ops.padding import pad
 from mytorch.ops.pooling import (
     avg_pool1d,

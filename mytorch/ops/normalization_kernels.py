@@ -15,7 +15,7 @@ import math
 from typing import Any
 
 from mytorch.autograd.primitive import Primitive
-from mytorch.ops.windows import channels_first, channels_last
+from mytorch.ops.windows import channels_last
 
 # --- memory ---------------------------------------------------------------------------------------------------------
 
@@ -54,7 +54,7 @@ class _Memory:
 
 
 class _WholeBatch(_Memory):
-    """One number for each channel, of shape (channels,). Rows are two axes: repetitions, and one or more channel sets."""
+    """One number for each channel, of shape (channels,). A row of the data has all channels, once or several times."""
 
     def __init__(self, xp: Any, x: Any) -> None:
         super().__init__(xp, x)
@@ -242,22 +242,24 @@ def _row_forward(xp: Any, x: Any, w: Any, b: Any, dims: int, eps: float, center:
     if center:
         d = rows - (rows @ xp.full(n, share, dtype=x.dtype))[:, None]
     r = 1 / xp.sqrt(xp.vecdot(d, d) * share + eps)
-    out = d * r[:, None]
+    out = xp.empty(x.shape, x.dtype)
+    rows = out.reshape(d.shape)
+    xp.multiply(d, r[:, None], out=rows)
     if w is not None:
-        _with_each_row(xp, xp.multiply, out, w)
+        _each_row(xp, xp.multiply, rows, w, rows)
     if b is not None:
-        _with_each_row(xp, xp.add, out, b)
-    return out.reshape(x.shape), (d, r)
+        _each_row(xp, xp.add, rows, b, rows)
+    return out, (d, r)
 
 
-def _with_each_row(xp: Any, function: Any, rows: Any, values: Any) -> None:
-    """Combine every row, in place, with the same values; several rows at a time."""
+def _each_row(xp: Any, function: Any, rows: Any, values: Any, out: Any) -> None:
+    """Combine every row with the same values; several rows at a time."""
     length, width = rows.shape
-    tile = _together(length, width)
-    repeated = xp.empty((tile, width), rows.dtype)
+    together = _together(length, width)
+    repeated = xp.empty((together, width), rows.dtype)
     repeated[...] = values.reshape(width)
-    blocks = rows.reshape(length // tile, tile, width)
-    function(blocks, repeated, out=blocks)
+    blocks = length // together, together, width
+    function(rows.reshape(blocks), repeated, out=out.reshape(blocks))
 
 
 def _row_joint(
@@ -268,24 +270,27 @@ def _row_joint(
         return _gradients(xp, g, x, w, needs, x.shape, axes, inner, eps, center)
     d, r = aux
     length, n = d.shape
-    inner = x.shape[x.ndim - dims :]
     g = g.reshape(length, n)
     products = g * d
     gx = gw = gb = None
-    if needs[0]:
-        weights = xp.full(n, 1 / max(n, 1), dtype=g.dtype) if w is None else w.reshape(n) / max(n, 1)
-        gx = g.copy()
-        if w is not None:
-            _with_each_row(xp, xp.multiply, gx, w)
-        if center:
-            gx -= (g @ weights)[:, None]
-        gx -= d * (r * r * (products @ weights))[:, None]
-        gx *= r[:, None]
-        gx = gx.reshape(x.shape)
     if needs[1]:
-        gw = (r @ products).reshape(inner)
+        gw = (r @ products).reshape(w.shape)
     if needs[2]:
-        gb = (xp.ones(length, dtype=g.dtype) @ g).reshape(inner)
+        gb = (xp.ones(length, dtype=g.dtype) @ g).reshape(x.shape[x.ndim - dims :])
+    if needs[0]:
+        share = 1 / max(n, 1)
+        weights = xp.full(n, share, dtype=g.dtype) if w is None else w.reshape(n) * share
+        slope = r * r * (products @ weights)
+        gx = xp.empty(x.shape, x.dtype)
+        rows = gx.reshape(length, n)
+        if w is None:
+            rows[...] = g
+        else:
+            _each_row(xp, xp.multiply, g, w, rows)
+        if center:
+            rows -= (g @ weights)[:, None]
+        rows -= xp.multiply(d, slope[:, None], out=products)
+        rows *= r[:, None]
     return gx, gw, gb
 
 
