@@ -336,3 +336,19 @@ def test_ctrl_c_keeps_the_weights(folder):
     assert "interrupted: the weights after epoch" in errors
     assert "Traceback" not in errors
     assert "epoch" in mytorch("eval", "--checkpoint", "last", cwd=folder).stdout
+
+
+def test_normalization_layers_take_their_size_from_the_data_and_save_their_statistics(folder):
+    layers = "model=[{type: Linear, out_features: 8}, BatchNorm1d, Tanh, {type: Linear, out_features: 6}, LayerNorm, {type: Linear, out_features: 1}]"
+    mytorch("train", "small.yaml", layers, "scheduler=null", "optimizer.lr=0.3", "train.epochs=6", cwd=folder)
+    run = only_run(folder)
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["parameters"] == (13 * 8 + 8) + 2 * 8 + (8 * 6 + 6) + 2 * 6 + (6 + 1)
+    from safetensors.numpy import load_file
+
+    for which, scores, epoch in (("best", "best", summary["best_epoch"]), ("last", "final", 6)):
+        counts = [v for k, v in load_file(run / "checkpoints" / f"{which}.safetensors").items() if "num_batches" in k]
+        assert [int(n) for n in counts] == [epoch * 3]
+        for split in ("train", "validation", "test"):
+            done = mytorch("eval", "--split", split, "--checkpoint", which, "--json", cwd=folder)
+            assert json.loads(done.stdout)["scores"] == summary[scores][split]

@@ -21,7 +21,9 @@ def samples(draw):
         "group_norm": [s for shape, groups in grouped for s in by_channel(shape, groups=groups, **common)],
         "instance_norm": [s for shape in batch[1:3] for s in by_channel(shape, groups=shape[1], **common)],
         "batch_norm_fixed": [
-            s for shape in batch for s in by_channel(shape, m=np.float32([0.5, -1])[: shape[1]], r=np.float32([2, 0.7])[: shape[1]])
+            s
+            for shape in batch
+            for s in by_channel(shape, m=np.float32([0.5, -1])[: shape[1]], r=np.float32([2, 0.7])[: shape[1]])
         ],
     }
     rows = [((3, 3), 1), ((2, 2, 2), 2), ((4,), 1), ((0, 2), 1), ((2, 0), 1)]
