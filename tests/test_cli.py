@@ -218,6 +218,17 @@ def test_a_loss_that_explodes_stops_the_run_and_names_the_layer(folder):
     assert not (run / "plots" / "loss.png").exists()
 
 
+def test_a_batch_that_a_layer_cannot_take_is_told_without_a_traceback(folder):
+    model = "model=[{type: Linear, out_features: 4}, BatchNorm1d, {type: Linear, out_features: 1}]"
+    done = mytorch("train", "small.yaml", model, "dataset.batch_size=302", "dataset.validation=null", cwd=folder)
+    rows = 379 - 1  # leaves one row for the last batch
+    done = mytorch(
+        "train", "small.yaml", model, f"dataset.batch_size={rows}", "dataset.validation=null", cwd=folder, check=1
+    )
+    assert "Expected more than 1 value per channel when training" in done.stderr
+    assert "The batch has one row" in done.stderr
+
+
 def test_an_explosion_after_good_epochs_keeps_the_last_good_weights(folder):
     overrides = ["optimizer={type: SGD, lr: 0.01}", "train.clip_grad_norm=null", "loss=MSELoss", "train.epochs=9"]
     schedule = "scheduler={type: StepLR, step_size: 2, gamma: 1e18}"

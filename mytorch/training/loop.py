@@ -13,7 +13,9 @@ from __future__ import annotations
 import math
 import platform
 import time
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,7 @@ from mytorch.version import __version__
 Weights = dict[str, Any]  # raw arrays by name
 SHOWN = ("train_loss", "validation_loss", "learning_rate")  # in the progress display
 
+PACKAGE = Path(__file__).resolve().parents[1]
 SECONDS_BETWEEN_SAVES = 2.0  # a checkpoint costs milliseconds (it is forced to the disk), an epoch may cost less
 
 
@@ -124,8 +127,10 @@ class Training:
         """
         self.steps += 1
         self.optimizer.zero_grad()
-        output = self.model(inputs)
-        loss = self.loss(output, targets)
+        try:
+            loss = self.loss(self.model(inputs), targets)
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            raise RunFailed(f"{self._now()}: the model cannot take this batch: {_told(error, inputs)}") from error
         value = loss.item()
         if not math.isfinite(value):
             raise self._failed(f"the loss is {value}", self._first_bad_layer(inputs))
@@ -222,12 +227,15 @@ class Training:
     # --- when it goes wrong -----------------------------------------------------------------------------------------
 
     def _failed(self, what: str, where: str) -> RunFailed:
-        epoch, in_epoch = divmod(self.steps - 1, len(self.batches))
         return RunFailed(
-            f"epoch {epoch + 1}, step {in_epoch + 1} of {len(self.batches)}: {what}: {where}.\n"
+            f"{self._now()}: {what}: {where}.\n"
             f"The training was stopped; {self.what_is_kept()}.\n"
             "A smaller optimizer.lr, train.clip_grad_norm or normalised inputs usually help."
         )
+
+    def _now(self) -> str:
+        epoch, in_epoch = divmod(self.steps - 1, len(self.batches))
+        return f"epoch {epoch + 1}, step {in_epoch + 1} of {len(self.batches)}"
 
     def what_is_kept(self) -> str:
         """Where the last good weights are, as a part of a sentence."""
@@ -267,6 +275,18 @@ class Training:
                 kind = type(self.model.get_submodule(layer)).__name__
                 return f"going backward, the {parameter} gradient of layer {layer} ({kind}) is the first not finite"
         return "each gradient is finite, but together they are too large for float32"
+
+
+def _told(error: Exception, inputs: Any) -> str:
+    """An error of a layer, with the line of the user's own file that it came from, if it did."""
+    own = [f for f in traceback.extract_tb(error.__traceback__) if not Path(f.filename).is_relative_to(PACKAGE)]
+    place = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
+    advice = (
+        "\nThe batch has one row; another dataset.batch_size may leave more for the last batch."
+        if len(inputs) == 1
+        else ""
+    )
+    return f"{error}{place}{advice}"
 
 
 def gradient_norm(parameters: Iterable[Any]) -> float:
