@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mytorch.autograd.application import wrap
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import wrap
 from mytorch.backend import device as devices
 from mytorch.backend import dtypes
 from mytorch.ops.dims import as_shape

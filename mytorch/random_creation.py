@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.autograd.primitive import wrap
+from mytorch.autograd.application import wrap
 from mytorch.backend import dtypes
 from mytorch.backend import random as streams
 from mytorch.backend.generator import Generator, default_generator, initial_seed, manual_seed, seed

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from mytorch.autograd import engine
+from mytorch.autograd.application import convert, register_tensor_class, wrap
 from mytorch.autograd.node import Handle, Node, Pick
-from mytorch.autograd.primitive import convert, register_tensor_class, wrap
 from mytorch.backend import device as devices
 from mytorch.backend import dtypes
 from mytorch.ops import pieces

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mytorch.autograd.application import operand, wrap
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import operand, wrap
 from mytorch.backend import device as devices
 from mytorch.backend import dtypes
 from mytorch.ops import (

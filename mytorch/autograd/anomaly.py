@@ -14,9 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mytorch.autograd.application import as_raw
 from mytorch.autograd.grad_mode import mode
 from mytorch.autograd.node import Node
-from mytorch.autograd.primitive import as_raw, namespace_of
+from mytorch.autograd.primitive import namespace_of
 
 __all__ = ["detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_detect_anomaly"]
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.autograd import primitive as table
+from mytorch.autograd.application import TENSORS, apply, as_raw, wrap
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import mode
 from mytorch.autograd.node import Node, Pick
-from mytorch.autograd.primitive import NUMPY, TENSORS, apply, namespace_of, wrap
+from mytorch.autograd.primitive import NUMPY, TABLE, namespace_of
 
 __all__ = ["backward", "grad"]
 
@@ -93,7 +93,7 @@ def walk(
             if edge is None or gi is None:
                 continue
             if not create_graph and type(gi) is not ndarray:
-                gi = table.as_raw(gi)
+                gi = as_raw(gi)
             if isinstance(edge, Node):
                 number = edge.number
                 if number in pending:
@@ -130,7 +130,7 @@ def _add(entries: dict[int, list[Any]], key: int, target: Any, gradient: Any, ow
     if entry[2] and type(held) is ndarray and held.dtype == gradient.dtype:
         np.add(held, gradient, out=held)
     else:
-        entry[1] = table.as_raw(held + gradient)
+        entry[1] = as_raw(held + gradient)
         entry[2] = not isinstance(held, DifferentiableArray)
     return False
 
@@ -161,7 +161,7 @@ def _undo_broadcasting(shapes: Sequence[Any], results: Sequence[Any], create_gra
     return [
         g
         if g is None or shape is None or g.shape == shape
-        else apply(table.TABLE["sum_to"], g, shape=shape)
+        else apply(TABLE["sum_to"], g, shape=shape)
         if create_graph
         else namespace_of(g).sum_to(g, shape)
         for g, shape in zip(results, shapes, strict=True)

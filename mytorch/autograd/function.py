@@ -18,13 +18,13 @@ from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
-from mytorch.autograd import primitive as table
+from mytorch.autograd.application import apply as apply_primitive
+from mytorch.autograd.application import convert, wrap
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.engine import overwritten
 from mytorch.autograd.grad_mode import mode, no_grad
 from mytorch.autograd.node import Node, Pick, new_object, next_number
-from mytorch.autograd.primitive import apply as apply_primitive
-from mytorch.autograd.primitive import convert, wrap
+from mytorch.autograd.primitive import TABLE
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 
@@ -187,7 +187,7 @@ class FunctionNode(Node):
                     f"Function {self.name()} returned an invalid gradient at index {index} - got {list(g.array.shape)} "
                     f"but expected shape compatible with {list(shape)}"
                 )
-            g = apply_primitive(table.TABLE["sum_to"], g, shape=shape)
+            g = apply_primitive(TABLE["sum_to"], g, shape=shape)
         if g.array.dtype != dtype:
             g = convert(g, dtype)
         return g if create_graph else g.array
@@ -377,7 +377,7 @@ def _check_dirty(ctx: FunctionCtx, inputs: Sequence[Any], returned: Sequence[Any
 def _fresh_aliases(ctx: FunctionCtx, inputs: Sequence[Any], returned: Sequence[Any]) -> list[Any]:
     """The results, with a view in place of each argument that is returned unchanged."""
     return [
-        apply_primitive(table.TABLE["view"], value, shape=value.array.shape)
+        apply_primitive(TABLE["view"], value, shape=value.array.shape)
         if isinstance(value, DifferentiableArray) and _among(value, inputs) and not _among(value, ctx._dirty)
         else value
         for value in returned

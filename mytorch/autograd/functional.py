@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from mytorch.autograd import engine
-from mytorch.autograd import primitive as table
+from mytorch.autograd.application import apply, wrap
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import enable_grad, mode, set_grad_enabled
-from mytorch.autograd.primitive import apply, wrap
+from mytorch.autograd.primitive import TABLE
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
@@ -300,7 +300,7 @@ def _rows(number: int, output: Any, inputs: Sequence[Any], create_graph: bool, s
             column.append(_zeros_like(x) if g is None else g)
     shape = output.array.shape
     return [
-        apply(table.TABLE["stack"], *column, axis=0).reshape(shape + x.array.shape)
+        apply(TABLE["stack"], *column, axis=0).reshape(shape + x.array.shape)
         if column
         else wrap(np.zeros(shape + x.array.shape, x.array.dtype))
         for column, x in zip(columns, inputs, strict=True)

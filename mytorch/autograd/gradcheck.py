@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mytorch.autograd.application import wrap
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.engine import grad
-from mytorch.autograd.primitive import wrap
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 

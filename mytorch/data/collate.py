@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.autograd.primitive import wrap
+from mytorch.autograd.application import wrap
 from mytorch.backend import dtypes
 from mytorch.ops.shape import stack
 from mytorch.tensor import Tensor

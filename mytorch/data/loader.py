@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from mytorch.autograd.primitive import wrap
+from mytorch.autograd.application import wrap
 from mytorch.backend import random
 from mytorch.backend.random import Generator
 from mytorch.data.collate import default_collate, default_convert

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from mytorch.autograd.primitive import wrap
+from mytorch.autograd.application import wrap
 from mytorch.backend import random
 from mytorch.backend.random import Generator
 from mytorch.tensor import Tensor

@@ -11,10 +11,10 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from mytorch.autograd.application import wrap
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import mode
 from mytorch.autograd.node import Node, Pick, new_object, next_number
-from mytorch.autograd.primitive import wrap
 
 Hooks = dict[int, tuple[Callable[..., Any], dict[str, Any]]]
 

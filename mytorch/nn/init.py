@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from mytorch.autograd.application import wrap
 from mytorch.autograd.grad_mode import no_grad
-from mytorch.autograd.primitive import wrap
 from mytorch.backend import random as streams
 from mytorch.backend.generator import Generator, default_generator
 from mytorch.tensor import Tensor

@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
+from mytorch.autograd.application import wrap
 from mytorch.autograd.node import Handle
-from mytorch.autograd.primitive import wrap
 from mytorch.backend import device as devices
 from mytorch.backend import dtypes
 from mytorch.nn import state

@@ -10,7 +10,8 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from mytorch.autograd.primitive import Primitive, apply, convert
+from mytorch.autograd.application import apply, convert
+from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import finfo, to_numpy
 from mytorch.ops import elementwise
 from mytorch.ops.dims import normalize_dim

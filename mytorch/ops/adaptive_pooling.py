@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mytorch.autograd.primitive import Primitive, namespace_of, wrap
+from mytorch.autograd.application import wrap
+from mytorch.autograd.primitive import Primitive, namespace_of
 from mytorch.ops import shape
 from mytorch.ops.indexing import gather
 from mytorch.ops.pooling import check_input, max_pool, on_batch

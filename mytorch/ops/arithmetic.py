@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from mytorch.autograd.application import apply, apply2, convert, misfit, operand, wrong_argument
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import Primitive, apply, apply2, convert, misfit, operand, wrong_argument
+from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import common_dtype
 from mytorch.ops.variant import variant
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mytorch.autograd.application import apply, convert, misfit
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import Primitive, apply, convert, misfit
+from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import common_dtype
 from mytorch.ops.variant import variant
 

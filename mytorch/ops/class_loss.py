@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mytorch.autograd.primitive import Primitive, apply
+from mytorch.autograd.application import apply
+from mytorch.autograd.primitive import Primitive
 from mytorch.ops import reduction as reductions
 from mytorch.ops.activation import log_softmax, scalar_name
 from mytorch.ops.arithmetic import where

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mytorch.autograd.application import apply, convert, misfit, wrong_argument
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import Primitive, apply, convert, misfit, wrong_argument
+from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import common_dtype, of
 from mytorch.ops import linalg
 

@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mytorch.autograd.application import apply, wrong_argument
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import Primitive, apply, wrong_argument
+from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import of
 from mytorch.ops import shape
 from mytorch.ops.conv_kernels import correlate, correlate_back, correlate_kernel, sum_of_rows

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mytorch.autograd.primitive import Primitive, apply, convert
+from mytorch.autograd.application import apply, convert
+from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import to_numpy
 from mytorch.ops.dims import normalize_dim
 

@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from mytorch.autograd.primitive import wrap
+from mytorch.autograd.application import wrap
 from mytorch.backend import random as streams
 from mytorch.backend.generator import default_generator
 from mytorch.ops import arithmetic

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mytorch.autograd.primitive import Primitive, apply, apply1, convert
+from mytorch.autograd.application import apply, apply1, convert
+from mytorch.autograd.primitive import Primitive
 from mytorch.ops import special
 
 if TYPE_CHECKING:

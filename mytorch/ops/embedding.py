@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mytorch.autograd.application import apply, wrap, wrong_argument
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import Primitive, apply, namespace_of, wrap, wrong_argument
+from mytorch.autograd.primitive import Primitive, namespace_of
 from mytorch.backend.dtypes import of
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mytorch.autograd.primitive import TABLE, Primitive, apply, apply1, apply2
+from mytorch.autograd.application import apply, apply1, apply2
+from mytorch.autograd.primitive import TABLE, Primitive
 from mytorch.ops import arithmetic  # noqa: F401 - `maximum` and `minimum` must be in the table
 from mytorch.ops.axes import Dims, reduce_over, refuse_empty, restore
 from mytorch.ops.dims import normalize_dim

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from mytorch.autograd.application import apply, convert, wrap
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import mode
-from mytorch.autograd.primitive import Primitive, apply, convert, wrap
+from mytorch.autograd.primitive import Primitive
 from mytorch.ops import inplace
 from mytorch.ops.dims import normalize_dim
 from mytorch.ops.variant import variant

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 
+from mytorch.autograd.application import misfit, wrap
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import mode
-from mytorch.autograd.primitive import misfit, wrap
 from mytorch.backend import random as streams
 from mytorch.backend.dtypes import CATEGORY, of
 from mytorch.backend.generator import Generator, default_generator

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from mytorch.autograd.application import apply, misfit, operand, wrong_argument
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import Primitive, apply, misfit, operand, wrong_argument
+from mytorch.autograd.primitive import Primitive
 from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:

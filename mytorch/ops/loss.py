@@ -12,7 +12,8 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mytorch.autograd.primitive import Primitive, apply, convert
+from mytorch.autograd.application import apply, convert
+from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import common_dtype
 from mytorch.ops import reduction as reductions
 from mytorch.ops.activation import logsigmoid

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mytorch.autograd.primitive import Primitive, apply, wrap
+from mytorch.autograd.application import apply, wrap
+from mytorch.autograd.primitive import Primitive
 from mytorch.ops import reduction as reductions
 from mytorch.ops.activation import logsigmoid
 from mytorch.ops.arithmetic import minimum, where

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mytorch.autograd.primitive import Primitive, apply, convert
+from mytorch.autograd.application import apply, convert
+from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import finfo
 from mytorch.ops.activation import scalar_name
 from mytorch.ops.clamping import clamp_min

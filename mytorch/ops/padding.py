@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mytorch.autograd.application import apply, wrong_argument
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import Primitive, apply, wrong_argument
+from mytorch.autograd.primitive import Primitive
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mytorch.autograd.application import apply, wrap
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import TABLE, Primitive, apply, wrap
+from mytorch.autograd.primitive import TABLE, Primitive
 from mytorch.ops import shape as shapes
 from mytorch.ops.dims import as_shape, normalize_dim, normalize_dims
 from mytorch.ops.variant import variant

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mytorch.autograd.application import apply, wrap, wrong_argument
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import Primitive, apply, namespace_of, wrap, wrong_argument
+from mytorch.autograd.primitive import Primitive, namespace_of
 from mytorch.ops import shape
 from mytorch.ops.variant import variant
 from mytorch.ops.windows import Geometry, Sizes, channels_first, channels_last, taps

@@ -9,7 +9,8 @@ import builtins
 import math
 from typing import TYPE_CHECKING, Any
 
-from mytorch.autograd.primitive import Primitive, apply, convert
+from mytorch.autograd.application import apply, convert
+from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import default_float, to_numpy
 from mytorch.ops.axes import Dims, count, in_single, nonzero, reduce_over, refuse_empty, restore
 from mytorch.ops.dims import normalize_dims

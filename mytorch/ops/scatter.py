@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mytorch.autograd.application import apply, convert, misfit, wrap, wrong_argument
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import Primitive, apply, convert, misfit, wrap, wrong_argument
+from mytorch.autograd.primitive import Primitive
 from mytorch.ops import indexing, shape
 from mytorch.ops.dims import normalize_dim
 from mytorch.ops.indexing import open_grid

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mytorch.autograd.application import apply, convert, wrap
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import Primitive, apply, convert, wrap
+from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import common_dtype, dtype, promote, to_numpy
 from mytorch.ops.dims import as_shape, normalize_dim, normalize_dims
 from mytorch.ops.variant import variant

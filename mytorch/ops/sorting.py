@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mytorch.autograd.primitive import TABLE, apply, wrap
+from mytorch.autograd.application import apply, wrap
+from mytorch.autograd.primitive import TABLE
 from mytorch.ops.dims import normalize_dim
 from mytorch.ops.extremum import Found
 from mytorch.ops.variant import variant

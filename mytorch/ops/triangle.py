@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mytorch.autograd.primitive import Primitive, apply, as_raw
+from mytorch.autograd.application import apply, as_raw
+from mytorch.autograd.primitive import Primitive
 from mytorch.ops.dims import normalize_dim
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from mytorch.autograd.primitive import Primitive, record_alone
+from mytorch.autograd.application import record_alone
+from mytorch.autograd.primitive import Primitive
 
 
 class Geometry(NamedTuple):

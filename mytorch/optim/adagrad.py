@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.autograd.primitive import wrap
+from mytorch.autograd.application import wrap
 from mytorch.backend.dtypes import default_float
 from mytorch.optim.elementwise import (
     ElementwiseOptimizer,

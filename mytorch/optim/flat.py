@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from mytorch.autograd.application import wrap
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import wrap
 from mytorch.backend.dtypes import default_float
 
 Array = np.ndarray[Any, Any]

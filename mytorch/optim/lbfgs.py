@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from mytorch.autograd.application import as_raw, wrap
 from mytorch.autograd.grad_mode import enable_grad
-from mytorch.autograd.primitive import as_raw, wrap
 from mytorch.optim.elementwise import check_rate
 from mytorch.optim.flat import Array, as_real
 from mytorch.optim.line_search import strong_wolfe

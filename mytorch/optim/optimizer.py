@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from mytorch.autograd.application import wrap
 from mytorch.autograd.node import Handle
-from mytorch.autograd.primitive import wrap
 from mytorch.tensor import Tensor
 
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]

