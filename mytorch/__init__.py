@@ -231,6 +231,7 @@ from mytorch.ops.linalg import (
     outer,
 )
 from mytorch import autograd
+from mytorch import cuda
 from mytorch import nn
 from mytorch import optim
 from mytorch.first_names import Param, layers, optimizers

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "mytorch"
 FLOORS = {
     "version": 0,
     "backend": 0,
+    "cuda": 0,
     "autograd": 1,
     "ops": 2,
     "printing": 3,
