@@ -7,7 +7,7 @@
 >>> w.grad
 tensor([2., 4.])
 """
-# ruff: noqa: I001 - the BLAS kernel must be chosen before anything loads NumPy
+# ruff: noqa: I001 - BLAS must be set up before anything loads NumPy
 
 import math as _math
 
