@@ -240,6 +240,12 @@ class PreparedData:
     preparation: Preparation
 
     @property
+    def splits(self) -> dict[str, Split]:
+        """The parts that there are, by name: ``train``, ``validation``, ``test``."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    @property
     def input_normalizer(self) -> Normalizer:
         """Maps inputs to and from their own units."""
         return self.preparation.input_normalizer

@@ -54,8 +54,7 @@ def train(
     if json:
         print_json({"run": run.path, **summary})
     elif not quiet:
-        best, epochs = summary["best_epoch"], summary["epochs"]
-        print_scores(summary["best"], f"epoch {best}" if best < epochs else f"epoch {epochs}")
+        print_scores(summary["best"], f"epoch {summary['best_epoch']}")
         print(f"{summary['steps']} steps in {summary['seconds']:.2f} s, {summary['parameters']} parameters")
         print(f"metrics: {run.metrics}\nsummary: {run.summary}")
         print(f"plots:   {', '.join(map(str, sorted(run.plots.iterdir())))}")
@@ -81,11 +80,7 @@ def draw_plots(experiment: Experiment, run: Run, best_epoch: int) -> None:
 
     data, title = experiment.data, experiment.config.name
     plot_loss(read_metrics(run.metrics), run.loss_plot, title, best_epoch=best_epoch)
-    name, other = next(
-        (name, split)
-        for name, split in (("test", data.test), ("validation", data.validation), ("train", data.train))
-        if split is not None
-    )
+    name, other = list(data.splits.items())[-1]  # the test rows if there are any, else validation, else train
     if data.task == "regression":
         pairs = [
             (split.original_targets, in_own_units(experiment, predict(experiment.model, split.inputs)))
@@ -110,9 +105,9 @@ def evaluate(
     path = {"best": run.best_checkpoint, "last": run.last_checkpoint}.get(which, Path(which))
     weights, metadata = checkpoint.load(path)
     experiment = build(load_config(run.config))
-    rows = getattr(experiment.data, split)
+    rows = experiment.data.splits.get(split)
     if rows is None:
-        there = ", ".join(s for s in SPLITS if getattr(experiment.data, s) is not None)
+        there = ", ".join(experiment.data.splits)
         raise UserError(f"{run.config}: the config sets no {split} rows aside (dataset.{split}); there is: {there}")
     try:
         load_weights(experiment.model, weights)

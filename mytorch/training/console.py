@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mytorch.training.run import to_json
+
 
 def print_scores(columns: Mapping[str, Mapping[str, float]], title: str) -> None:
     """A table with a row for each score and a column for each split.
@@ -27,6 +29,4 @@ def _number(value: float) -> str:
 
 def print_json(document: Any) -> None:
     """The document on standard output, and nothing else there."""
-    from mytorch.training.run import to_json
-
     print(to_json(document), flush=True)

@@ -220,9 +220,7 @@ class Training:
 
     def score_all(self) -> dict[str, dict[str, float]]:
         """The scores of the present weights on every split that there is."""
-        data = self.experiment.data
-        splits = {"train": data.train, "validation": data.validation, "test": data.test}
-        return {name: score(self.experiment, split) for name, split in splits.items() if split is not None}
+        return {name: score(self.experiment, split) for name, split in self.experiment.data.splits.items()}
 
     # --- when it goes wrong -----------------------------------------------------------------------------------------
 
