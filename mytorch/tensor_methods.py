@@ -8,12 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from mytorch.autograd.application import operand, wrap
-from mytorch.autograd.array import DifferentiableArray
-from mytorch.backend import device as devices
-from mytorch.backend import dtypes
+from mytorch.autograd.application import operand
 from mytorch.ops import (
     arithmetic,
     clamping,
@@ -22,7 +17,6 @@ from mytorch.ops import (
     elementwise,
     extremum,
     indexing,
-    inplace,
     linalg,
     pieces,
     reduction,
@@ -31,14 +25,14 @@ from mytorch.ops import (
 )
 from mytorch.ops import scatter as scattering
 from mytorch.ops import shape as shapes
-from mytorch.ops.dims import as_shape
-from mytorch.ops.inplace import in_place
+from mytorch.tensor_inplace_methods import InPlaceMethods
+from mytorch.tensor_new_methods import NewMethods
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
 
 
-class TensorMethods(DifferentiableArray):
+class TensorMethods(InPlaceMethods, NewMethods):
     """What a tensor can compute. Users meet it as `mytorch.Tensor`."""
 
     __slots__ = ()
@@ -255,94 +249,6 @@ class TensorMethods(DifferentiableArray):
     dot = linalg.dot
     outer = linalg.outer
 
-    # --- in place -------------------------------------------------------------------------------------------------
-
-    abs_ = in_place(elementwise.abs)
-    exp_ = in_place(elementwise.exp)
-    expm1_ = in_place(elementwise.expm1)
-    exp2_ = in_place(elementwise.exp2)
-    log_ = in_place(elementwise.log)
-    log1p_ = in_place(elementwise.log1p)
-    log2_ = in_place(elementwise.log2)
-    log10_ = in_place(elementwise.log10)
-    sqrt_ = in_place(elementwise.sqrt)
-    rsqrt_ = in_place(elementwise.rsqrt)
-    reciprocal_ = in_place(elementwise.reciprocal)
-    square_ = in_place(elementwise.square)
-    sin_ = in_place(elementwise.sin)
-    cos_ = in_place(elementwise.cos)
-    tan_ = in_place(elementwise.tan)
-    asin_ = in_place(elementwise.asin)
-    acos_ = in_place(elementwise.acos)
-    atan_ = in_place(elementwise.atan)
-    sinh_ = in_place(elementwise.sinh)
-    cosh_ = in_place(elementwise.cosh)
-    tanh_ = in_place(elementwise.tanh)
-    asinh_ = in_place(elementwise.asinh)
-    acosh_ = in_place(elementwise.acosh)
-    atanh_ = in_place(elementwise.atanh)
-    erf_ = in_place(elementwise.erf)
-    sigmoid_ = in_place(elementwise.sigmoid)
-    relu_ = in_place(elementwise.relu)
-    neg_ = negative_ = in_place(elementwise.neg)
-    sign_ = in_place(elementwise.sign)
-    floor_ = in_place(elementwise.floor)
-    ceil_ = in_place(elementwise.ceil)
-    trunc_ = in_place(elementwise.trunc)
-    round_ = in_place(elementwise.round)
-    logical_not_ = in_place(elementwise.logical_not)
-    bitwise_not_ = in_place(elementwise.bitwise_not)
-
-    add_ = __iadd__ = inplace.add_
-    sub_ = subtract_ = __isub__ = in_place(arithmetic.sub)
-    mul_ = multiply_ = __imul__ = inplace.mul_
-    div_ = divide_ = __itruediv__ = in_place(arithmetic.div)
-    pow_ = __ipow__ = in_place(arithmetic.pow)
-    floor_divide_ = __ifloordiv__ = in_place(arithmetic.floor_divide)
-    remainder_ = __imod__ = in_place(arithmetic.remainder)
-    fmod_ = in_place(arithmetic.fmod)
-    atan2_ = in_place(arithmetic.atan2)
-    eq_ = in_place(arithmetic.eq)
-    ne_ = in_place(arithmetic.ne)
-    lt_ = in_place(arithmetic.lt)
-    le_ = in_place(arithmetic.le)
-    gt_ = in_place(arithmetic.gt)
-    ge_ = in_place(arithmetic.ge)
-    logical_and_ = in_place(arithmetic.logical_and)
-    logical_or_ = in_place(arithmetic.logical_or)
-    logical_xor_ = in_place(arithmetic.logical_xor)
-    bitwise_and_ = __iand__ = in_place(arithmetic.bitwise_and)
-    bitwise_or_ = __ior__ = in_place(arithmetic.bitwise_or)
-    bitwise_xor_ = __ixor__ = in_place(arithmetic.bitwise_xor)
-
-    clamp_ = clip_ = in_place(clamping.clamp)
-    clamp_min_ = in_place(clamping.clamp_min)
-    clamp_max_ = in_place(clamping.clamp_max)
-
-    addcmul_ = in_place(compound.addcmul)
-    addcdiv_ = in_place(compound.addcdiv)
-    addmm_ = in_place(compound.addmm)
-    lerp_ = in_place(compound.lerp)
-
-    cumsum_ = in_place(cumulative.cumsum)
-    cumprod_ = in_place(cumulative.cumprod)
-
-    tril_ = in_place(triangle.tril)
-    triu_ = in_place(triangle.triu)
-
-    scatter_ = in_place(scattering.scatter)
-    scatter_add_ = in_place(scattering.scatter_add)
-    index_add_ = in_place(scattering.index_add)
-    masked_fill_ = in_place(scattering.masked_fill)
-
-    copy_ = inplace.copy_
-    zero_ = inplace.zero_
-    fill_ = inplace.fill_
-    uniform_ = inplace.uniform_
-    normal_ = inplace.normal_
-    bernoulli_ = inplace.bernoulli_
-    exponential_ = inplace.exponential_
-
     # --- with another order or number of arguments ------------------------------------------------------------------
 
     def where(self: Any, condition: Tensor, other: Any) -> Tensor:
@@ -364,39 +270,3 @@ class TensorMethods(DifferentiableArray):
     def ravel(self: Any) -> Tensor:
         """All elements in one dimension."""
         return shapes.reshape(self, -1)
-
-    # --- new tensors of this one's type -----------------------------------------------------------------------------
-
-    def _new(self: Any, array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-        devices.require(device)
-        out: Tensor = wrap(array.astype(self.array.dtype if dtype is None else dtypes.to_numpy(dtype), copy=False))
-        return out.requires_grad_(requires_grad)
-
-    def new_tensor(
-        self: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-    ) -> Tensor:
-        """A tensor of this one's type with a copy of `data`."""
-        return self._new(np.array(data), dtype, device, requires_grad)
-
-    def new_empty(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-        """A tensor of this one's type with whatever was in memory."""
-        return self._new(np.empty(as_shape(size), self.array.dtype), dtype, device, requires_grad)
-
-    def new_zeros(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-        """Zeros of this tensor's type.
-
-        >>> import mytorch
-        >>> mytorch.tensor([1, 2]).new_zeros(3)
-        tensor([0, 0, 0])
-        """
-        return self._new(np.zeros(as_shape(size), self.array.dtype), dtype, device, requires_grad)
-
-    def new_ones(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-        """Ones of this tensor's type."""
-        return self._new(np.ones(as_shape(size), self.array.dtype), dtype, device, requires_grad)
-
-    def new_full(
-        self: Any, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-    ) -> Tensor:
-        """A tensor of this one's type filled with one value."""
-        return self._new(np.full(as_shape((size,)), fill_value), dtype, device, requires_grad)
