@@ -36,6 +36,7 @@ lint: $(VENV)/.installed-dev ## ruff and mypy
 	@$(BIN)/mypy
 
 bench: $(VENV)/.installed-bench ## speed beside PyTorch, as ratios
+	@$(BIN)/python benchmarks/cost_per_op.py
 	@$(BIN)/python benchmarks/boston_process.py
 
 clean: ## remove the virtual environment and caches

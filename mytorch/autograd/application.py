@@ -16,9 +16,10 @@ import numpy as np
 
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import mode
-from mytorch.autograd.node import Node, Pick, new_object, next_number
+from mytorch.autograd.node import Node, Pick, PrimitiveNode, new_object, next_number
 from mytorch.autograd.primitive import BY_NUMPY_NAME, TABLE, Primitive, input_names, kept_for
 from mytorch.backend.dtypes import common_dtype, default_float
+from mytorch.backend.scalars import as_operand
 
 ndarray = np.ndarray
 
@@ -62,19 +63,20 @@ def apply1(primitive: Primitive, x: Any) -> Any:
     out.array = result if type(result) is ndarray else as_raw(result)
     out._grad = out.base = out.version = None
     if needed and primitive.differentiates:
-        node = new_object(primitive.node_type)
+        node = new_object(PrimitiveNode)
+        node.primitive = primitive
         node.number = next_number()
         node.special = False
         node.edges = (x if x.node is None else x.node,)
-        if primitive.keep_by_need[True][0]:
+        if primitive.keeps_x:
             node.arrays, node.tensors = (a,), (x,)
             if x.version is not None:
                 node.versions = (x.version[0],)
         else:
-            node.arrays, node.tensors = primitive.nothing, ()
-        if primitive.keep_out_by_need[True]:
+            node.arrays, node.tensors = (None,), ()
+        if primitive.keeps_result:
             node.out = out.array
-            node.out_version = (out.counter(), 0)
+            node.out_version = out.version = [0]
         else:
             node.out = None
         out.node = node
@@ -95,12 +97,13 @@ def apply2(primitive: Primitive, x: Any, y: Any) -> Any:
         if y_type is float or y_type is int:
             if a.dtype.kind != "f":
                 return _apply2_mixed(primitive, x, y)
-            b, need_x, need_y = y, x.requires_grad, False
+            b = y if primitive.plain_numbers else as_operand(y, a)
+            need_x, need_y, two_tensors = x.requires_grad, False, False
         else:
             b = y.array
             if a.dtype is not b.dtype or (primitive.to_float and a.dtype.kind in "biu"):
                 return _apply2_mixed(primitive, x, y)
-            need_x, need_y = x.requires_grad, y.requires_grad
+            need_x, need_y, two_tensors = x.requires_grad, y.requires_grad, True
     except AttributeError:
         return _apply2_mixed(primitive, x, y)
     try:
@@ -111,30 +114,31 @@ def apply2(primitive: Primitive, x: Any, y: Any) -> Any:
     out.array = result if type(result) is ndarray else as_raw(result)
     out._grad = out.base = out.version = None
     if (need_x or need_y) and mode.enabled and primitive.differentiates:
-        node = new_object(primitive.node_type)
+        node = new_object(PrimitiveNode)
+        node.primitive = primitive
         node.number = next_number()
         node.special = False
         node.edges = (
             (x if x.node is None else x.node) if need_x else None,
             (y if y.node is None else y.node) if need_y else None,
         )
-        keep_x, keep_y = primitive.keep_by_need[need_x, need_y]
+        keep_x, keep_y, keep_out = primitive.keeps_by_need[need_x, need_y]
         if keep_x or keep_y:
             node.arrays = (a if keep_x else None, b if keep_y else None)
-            keep_y = keep_y and b is not y
+            keep_y = keep_y and two_tensors
             node.tensors = tensors = (x if keep_x else None, y if keep_y else None)
             if (keep_x and x.version is not None) or (keep_y and y.version is not None):
                 node.versions = tuple([0 if t is None or t.version is None else t.version[0] for t in tensors])
         else:
-            node.arrays, node.tensors = primitive.nothing, ()
-        if need_y or b is not y:
+            node.arrays, node.tensors = (None, None), ()
+        if two_tensors:
             shape = a.shape
             if shape != b.shape:
                 node.shapes = (shape, b.shape)
                 node.special = True
-        if primitive.keep_out_by_need[need_x, need_y]:
+        if keep_out:
             node.out = out.array
-            node.out_version = (out.counter(), 0)
+            node.out_version = out.version = [0]
         else:
             node.out = None
         out.node = node
@@ -264,39 +268,67 @@ def _record(
     primitive: Primitive, inputs: Sequence[Any], raw: Sequence[Any], options: dict[str, Any], aux: Any, out: Any
 ) -> Node:
     """A node for an operation with any number of inputs, with what its derivatives need of them."""
-    node = new_object(primitive.node_type)
+    node = new_object(PrimitiveNode)
+    node.primitive = primitive
     node.number = next_number()
     node.special = True
-    edges = []
-    for x in inputs:
-        needed = isinstance(x, DifferentiableArray) and x.requires_grad
-        edges.append((x if x.node is None else x.node) if needed else None)
-    keep, keep_out, shapes = kept_for(primitive, tuple([edge is not None for edge in edges]))
-    arrays, tensors, sizes, versions, keeps_some = [], [], [], [], False
-    for x, a, kept, as_shape in zip(inputs, raw, keep, shapes, strict=True):
-        is_tensor = isinstance(x, DifferentiableArray)
-        kept = kept and not as_shape
-        keeps_some = keeps_some or (kept and is_tensor)
-        sizes.append(a.shape if is_tensor else None)
-        arrays.append(sizes[-1] if as_shape else a if kept or not is_tensor else None)
-        tensors.append(x if kept and is_tensor else None)
-        versions.append(x.version[0] if kept and is_tensor and x.version is not None else 0)
-    node.edges, node.arrays, node.shapes = tuple(edges), tuple(arrays), tuple(sizes)
-    # A node that keeps nothing has nothing to free, and can be walked again.
-    node.tensors = tuple(tensors) if keeps_some or aux is not None else ()
-    if any(versions):
-        node.versions = tuple(versions)
+    if len(inputs) == 1:
+        x, a = inputs[0], raw[0]
+        node.edges, node.shapes = (x if x.node is None else x.node,), (a.shape,)
+        (keep,), keep_out, (as_shape,) = kept_for(primitive, (True,))
+        if keep and not as_shape:
+            node.arrays, node.tensors = (a,), (x,)
+            if x.version is not None:
+                node.versions = (x.version[0],)
+        else:
+            node.arrays, node.tensors = (a.shape if as_shape else None,), ()
+    else:
+        keep_out = _keep_inputs(node, inputs, raw)
+    if aux is not None:
+        node.aux = aux
+        node.tensors = node.tensors or (None,) * len(inputs)  # there is something to free
     node.out = None
     if keep_out and out is not None:
         node.out = out.array
-        node.out_version = (out.counter(), out.counter()[0])
+        node.out_version = out.counter()
+        node.out_expected = node.out_version[0]
     if options:
         node.options = options
-    if aux is not None:
-        node.aux = aux
     if mode.observe is not None:
         mode.observe(node)
     return node
+
+
+def _keep_inputs(node: Any, inputs: Sequence[Any], raw: Sequence[Any]) -> bool:
+    """Give a node its edges and what its derivatives need of several inputs; says whether they need the result."""
+    edges, are_tensors = [], []
+    for x in inputs:
+        is_tensor = isinstance(x, DifferentiableArray)
+        are_tensors.append(is_tensor)
+        edges.append((x if x.node is None else x.node) if is_tensor and x.requires_grad else None)
+    keep, keep_out, as_shape = kept_for(node.primitive, tuple([edge is not None for edge in edges]))
+    arrays, tensors, shapes, versions, keeps_some = [], [], [], [], False
+    for i, a in enumerate(raw):
+        shape, array, tensor, version = None, a, None, 0
+        if are_tensors[i]:
+            shape = a.shape
+            if as_shape[i]:
+                array = shape
+            elif keep[i]:
+                keeps_some, tensor = True, inputs[i]
+                version = 0 if tensor.version is None else tensor.version[0]
+            else:
+                array = None
+        arrays.append(array)
+        tensors.append(tensor)
+        shapes.append(shape)
+        versions.append(version)
+    node.edges, node.arrays, node.shapes = tuple(edges), tuple(arrays), tuple(shapes)
+    # A node that keeps nothing has nothing to free, and can be walked again.
+    node.tensors = tuple(tensors) if keeps_some else ()
+    if any(versions):
+        node.versions = tuple(versions)
+    return keep_out
 
 
 def record_alone(primitive: Primitive, inputs: Sequence[Any], out: Any, **options: Any) -> Node | None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -96,6 +97,7 @@ class Primitive:
         differentiable: which of several results have gradients (all by default).
         to_float: integers are first converted to the default floating type.
         numpy_name: the NumPy function with the same arguments, if it has another name than the primitive.
+        plain_numbers: the vjps want to see an operand that is a Python number as such.
     """
 
     def __init__(
@@ -112,6 +114,7 @@ class Primitive:
         differentiable: tuple[bool, ...] | None = None,
         to_float: bool = False,
         numpy_name: str | None = None,
+        plain_numbers: bool = False,
     ) -> None:
         if name in TABLE:
             raise ValueError(f"the table has an entry {name!r} already")
@@ -125,14 +128,13 @@ class Primitive:
         self.differentiates = joint is not None or any(v is not None for v in self.vjps)
         self.simple = joint is None and not aux  # the engine may call the vjps without further preparation
         self.to_float = to_float
+        self.plain_numbers = plain_numbers
         self.outputs = outputs
         self.differentiable = differentiable or (True,) * outputs
         self.keeps, self.keeps_out = _what_is_kept(self)
         self.nothing: tuple[Any, ...] = (None,) * len(self.vjps)
         grad_name = grad_name or "".join(part.capitalize() for part in name.split("_")) + "Backward0"
-        self.node_type: type[PrimitiveNode] = type(
-            grad_name, (PrimitiveNode,), {"__slots__": (), "primitive": self, "outputs": outputs}
-        )
+        self.node_type: type[PrimitiveNode] = type(grad_name, (PrimitiveNode,), {"__slots__": (), "outputs": outputs})
         if self.vjps and len(self.vjps) <= 2 and joint is None:
             self._prepare_fast_road()
         TABLE[name] = self
@@ -140,15 +142,15 @@ class Primitive:
         BY_NUMPY_NAME[self.numpy_name] = self
 
     def _prepare_fast_road(self) -> None:
-        """For one or two inputs: which of them to keep, looked up by which of them require a gradient."""
-        n = len(self.vjps)
-        self.keep_by_need: dict[Any, tuple[bool, ...]] = {}
-        self.keep_out_by_need: dict[Any, bool] = {}
-        for bits in range(2**n):
-            need = tuple(bool(bits >> i & 1) for i in range(n))
-            key = need if n == 2 else need[0]
-            self.keep_by_need[key] = tuple(any(need[j] and self.keeps[j][i] for j in range(n)) for i in range(n))
-            self.keep_out_by_need[key] = any(need[j] and self.keeps_out[j] for j in range(n))
+        """What `apply1` and `apply2` look up: whether to keep the first input, the second, and the result."""
+        if len(self.vjps) == 1:
+            self.keeps_x, self.keeps_result = self.keeps[0][0], self.keeps_out[0]
+            return
+        self.keeps_by_need: dict[tuple[bool, bool], tuple[bool, bool, bool]] = {}
+        for need in itertools.product((False, True), repeat=2):
+            rows = [(*self.keeps[i], self.keeps_out[i]) for i in range(2) if need[i]]
+            keep_x, keep_y, keep_out = (any(column) for column in zip(*rows, strict=True)) if rows else (False,) * 3
+            self.keeps_by_need[need] = keep_x, keep_y, keep_out
 
     def kernel_for(self, array: Any) -> Callable[..., Any]:
         """The forward, bound to the library that the raw array belongs to."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from mytorch.autograd.application import apply, apply1, convert
 from mytorch.autograd.primitive import Primitive
+from mytorch.backend.scalars import as_operand
 from mytorch.ops import special
 
 if TYPE_CHECKING:
@@ -43,18 +44,36 @@ _acos = _real("acos", "arccos", [lambda xp, g, _out, x: -g * xp.rsqrt(1 - x * x)
 _atan = _real("atan", "arctan", [lambda xp, g, _out, x: g / (x * x + 1)])
 _sinh = _real("sinh", "sinh", [lambda xp, g, _out, x: g * xp.cosh(x)])
 _cosh = _real("cosh", "cosh", [lambda xp, g, _out, x: g * xp.sinh(x)])
-_tanh = _real("tanh", "tanh", [lambda xp, g, out, _x: g * (1 - out * out)])
+_tanh = _real("tanh", "tanh", [lambda xp, g, out, _x: xp.tanh_backward(g, out)])
 _asinh = _real("asinh", "arcsinh", [lambda xp, g, _out, x: g * xp.rsqrt(x * x + 1)])
 _acosh = _real("acosh", "arccosh", [lambda xp, g, _out, x: g * xp.rsqrt(x * x - 1)])
 _atanh = _real("atanh", "arctanh", [lambda xp, g, _out, x: g / (1 - x * x)])
 _erf = _real("erf", special.erf, [lambda xp, g, _out, x: g * _TWO_BY_ROOT_PI * xp.exp(-x * x)])
-_sigmoid = _real("sigmoid", lambda xp, x: _sigmoid_forward(xp, x), [lambda xp, g, out, _x: g * ((1 - out) * out)])
+_sigmoid = _real("sigmoid", lambda xp, x: _sigmoid_forward(xp, x), [lambda xp, g, out, _x: xp.sigmoid_backward(g, out)])
+
+# The derivatives that networks use most have entries of their own: in one buffer they take half the time.
+_tanh_backward = Primitive(
+    "tanh_backward",
+    lambda xp, g, out: _tanh_backward_forward(xp, g, out),
+    [
+        lambda xp, gg, _out, _g, out: xp.tanh_backward(gg, out),
+        lambda xp, gg, _out, g, out: gg * g * (-2 * out),
+    ],
+)
+_sigmoid_backward = Primitive(
+    "sigmoid_backward",
+    lambda xp, g, out: _sigmoid_backward_forward(xp, g, out),
+    [
+        lambda xp, gg, _out, _g, out: xp.sigmoid_backward(gg, out),
+        lambda xp, gg, _out, g, out: gg * g * (1 - 2 * out),
+    ],
+)
 
 # Functions that keep the input's type.
 _neg = Primitive("neg", "negative", [lambda xp, g, _out, _x: -g])
-_abs = Primitive("abs", "absolute", [lambda xp, g, _out, x: g * xp.sign(x)])
+_abs = Primitive("abs", "absolute", [lambda xp, g, _out, x: xp.where(x == x, g * xp.sign(x), 0)])
 _square = Primitive("square", "square", [lambda xp, g, _out, x: g * (2 * x)], grad_name="PowBackward0")
-_relu = Primitive("relu", lambda xp, x: xp.maximum(x, 0), [lambda xp, g, out, _x: g * (out > 0)])
+_relu = Primitive("relu", lambda xp, x: xp.maximum(x, 0), [lambda xp, g, out, _x: g * ~(out <= 0)])
 _sign = Primitive("sign", lambda xp, x: _sign_forward(xp, x), [lambda xp, g, _out, _x: xp.zeros_like(g)])
 _floor = Primitive("floor", "floor", [lambda xp, g, _out, _x: xp.zeros_like(g)])
 _ceil = Primitive("ceil", "ceil", [lambda xp, g, _out, _x: xp.zeros_like(g)])
@@ -97,9 +116,27 @@ def _sigmoid_forward(xp: Any, x: Any) -> Any:
     if not x.ndim:
         return 1 / (1 + xp.exp(-x))
     out = xp.negative(x)
-    xp.exp(out, out=out)
-    out += 1
-    return xp.reciprocal(out, out=out)
+    xp.exp(out, out)
+    xp.add(out, as_operand(1, out), out)
+    return xp.reciprocal(out, out)
+
+
+def _tanh_backward_forward(xp: Any, g: Any, out: Any) -> Any:
+    """g * (1 - out^2), in one buffer."""
+    if not out.ndim:
+        return g * (1 - out * out)
+    slope = xp.multiply(out, out)
+    xp.subtract(as_operand(1, out), slope, slope)
+    return xp.multiply(g, slope, slope)
+
+
+def _sigmoid_backward_forward(xp: Any, g: Any, out: Any) -> Any:
+    """g * (1 - out) * out, in one buffer."""
+    if not out.ndim:
+        return g * ((1 - out) * out)
+    slope = xp.subtract(as_operand(1, out), out)
+    xp.multiply(slope, out, slope)
+    return xp.multiply(g, slope, slope)
 
 
 def exp(input: Tensor) -> Tensor:

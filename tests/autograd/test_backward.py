@@ -240,6 +240,7 @@ def test_names_and_neighbours_of_nodes():
     assert second[0].variable is w
     z = y.exp() + 1
     assert z.grad_fn.next_functions[0][0].name() == "ExpBackward0"
+    assert type(z.grad_fn.next_functions[0][0]).__name__ == "ExpBackward0"
     assert x.is_leaf
     assert not y.is_leaf
     assert x.grad_fn is None
