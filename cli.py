@@ -73,6 +73,59 @@ def train(
 
 
 @app.command(
+    epilog="""\b
+Examples:
+  mytorch resume
+  mytorch resume boston train.epochs=300
+  mytorch resume runs/boston/20260131-142501 --verify --steps 50"""
+)
+def resume(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            help="A run directory, or the beginning of a run's name; the latest run if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE",
+            help="Changes to the run's config: train.epochs, checkpoint.*, others with --force.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on although the config or the data is no longer that of the run.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Train nothing: replay steps from a checkpoint and compare every bit.")
+    ] = False,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --verify: replay so many steps twice, instead of the steps between two checkpoints.",
+            show_default=False,
+        ),
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Go on with a run from its last checkpoint, to the same bits as if it had never been interrupted."""
+    from mytorch.training import commands
+
+    changes = overrides or []
+    if run is not None and "=" in run and not Path(run).exists():  # no RUN: the first change stands in its place
+        run, changes = None, [run, *changes]
+    commands.resume(
+        run, changes, runs_dir=runs_dir, force=force, verify=verify, steps=steps, quiet=quiet, json=json
+    )
+
+
+@app.command(
     "eval",
     epilog="""\b
 Examples:
@@ -115,7 +168,7 @@ def init(
 
 
 def main() -> None:
-    """Run the command line. Exit code 2: a user's mistake; 1: a failed run; 130: interrupted."""
+    """Run the command line. Exit code 2: a user's mistake; 1: a failed run; 130 or 143: interrupted."""
     warnings.showwarning = _show_warning
     try:
         app()
@@ -123,7 +176,7 @@ def main() -> None:
         code = _exit_code(error)
         if code is None:
             raise
-        print(f"{'' if code == 130 else 'error: '}{error}", file=sys.stderr)
+        print(f"{'' if code > 128 else 'error: '}{error}", file=sys.stderr)
         sys.exit(code)
 
 
@@ -131,7 +184,9 @@ def _exit_code(error: Exception) -> int | None:
     """The exit code for an error that is meant for the user; None for one that is a defect of the program."""
     from mytorch.training.errors import Interrupted, RunFailed, UserError
 
-    kinds = {UserError: 2, RunFailed: 1, OSError: 1, Interrupted: 130}
+    if isinstance(error, Interrupted):
+        return error.exit_code
+    kinds = {UserError: 2, RunFailed: 1, OSError: 1}
     return next((code for kind, code in kinds.items() if isinstance(error, kind)), None)
 
 

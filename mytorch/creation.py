@@ -1,11 +1,12 @@
-"""Making tensors: from data, from a rule, or from the random streams."""
+"""Tensors of a given shape: empty, filled with one value, with given strides, like another tensor.
+
+`finish`, `sizes_of` and the like are how all factories read the arguments that they share.
+"""
 
 from __future__ import annotations
 
-import functools
-import math
-from collections.abc import Iterator
-from typing import Any
+from operator import index
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,324 +14,394 @@ from mytorch.autograd.application import wrap
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.backend import device as devices
 from mytorch.backend import dtypes
+from mytorch.backend import memory_format as formats
+from mytorch.backend import memory_order as memory
 from mytorch.ops.dims import as_shape
-from mytorch.tensor import Tensor
+
+if TYPE_CHECKING:
+    from mytorch.tensor import Tensor
 
 __all__ = [
-    "arange", "as_tensor", "empty", "empty_like", "eye", "from_numpy", "full", "full_like", "is_tensor", "linspace",
-    "ones", "ones_like", "scalar_tensor", "tensor", "zeros", "zeros_like",
+    "empty", "empty_like", "empty_permuted", "empty_strided", "eye", "full", "full_like", "ones", "ones_like",
+    "scalar_tensor", "zeros", "zeros_like",
 ]  # fmt: skip
 
+# --- arguments ------------------------------------------------------------------------------------------------------
 
-def finish(array: Any, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new leaf around a raw array, on a device that must be there."""
+
+def finish(
+    array: Any, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool | None = False
+) -> Tensor:
+    """A new leaf around a raw array, with what PyTorch's factories take beside shape and type.
+
+    Raises:
+        RuntimeError: the device is not there, the layout is not `strided`, the memory is to be pinned (which is for
+            GPUs), or the type cannot require a gradient.
+    """
     devices.require(device)
+    if layout is not None and layout is not formats.strided:
+        raise RuntimeError(f"there is no layout but torch.strided here, got {layout}")
+    if pin_memory:
+        raise RuntimeError(
+            "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory allocator is available on "
+            "this system."
+        )
     out: Tensor = wrap(array)
-    return out.requires_grad_() if requires_grad else out
+    if requires_grad:
+        if out.array.dtype.kind not in "fc":
+            raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+        out.requires_grad = True
+    return out
 
 
-def sizes_of(args: tuple[Any, ...]) -> tuple[int, ...]:
-    """A shape given as one sequence or as separate numbers; RuntimeError for a negative size.
+def sizes_of(name: str, sizes: tuple[Any, ...], size: Any = None) -> tuple[int, ...]:
+    """A shape given as one sequence, as separate numbers, or by the keyword `size`.
 
-    >>> sizes_of((2, 3)), sizes_of(([2, 3],))
+    Raises:
+        TypeError: it is missing, given twice, or not of integers.
+        RuntimeError: a size is negative.
+
+    >>> sizes_of("zeros", (2, 3)), sizes_of("zeros", (), [2, 3])
     ((2, 3), (2, 3))
     """
-    shape = as_shape(args)
+    if size is not None:
+        if sizes:
+            raise TypeError(f"{name}() got multiple values for argument 'size'")
+        sizes = (size,)
+    elif not sizes:
+        raise TypeError(f"{name}() missing 1 required positional arguments: 'size'")
+    shape = as_shape(sizes)
     if any(n < 0 for n in shape):
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
     return shape
 
 
-def _sizes(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
-    """The shape of a factory's call. Of the other names, those without a meaning here are accepted, as for PyTorch."""
-    size = named.pop("size", None)
-    unknown = set(named) - {"layout", "pin_memory", "memory_format"}
-    if unknown:
-        raise TypeError(f"{name}() got an unexpected keyword argument '{min(unknown)}'")
-    return sizes_of(args if size is None else (size,))
-
-
-def _float_type(dtype: Any) -> np.dtype[Any]:
+def float_type(dtype: Any) -> np.dtype[Any]:
+    """A NumPy type; the default floating type for None."""
     return dtypes.default_float() if dtype is None else dtypes.to_numpy(dtype)
 
 
-def _from_data(data: Any, dtype: np.dtype[Any] | None) -> Any:
-    """A raw array (a copy) from a tensor, an array, a number or nested sequences, with PyTorch's choice of type."""
-    if isinstance(data, DifferentiableArray):
-        data = data.array
-    if isinstance(data, (np.ndarray, np.generic)):
-        return np.array(data, dtype=dtype)
-    items = list(_leaves(data))
+def number(name: str, argument: str, value: Any) -> Any:
+    """A Python number from a number of Python's or NumPy's or a 0-d tensor; TypeError for all else.
+
+    >>> import mytorch
+    >>> number("full", "fill_value", mytorch.tensor(3))
+    3
+    """
+    if isinstance(value, (bool, int, float, complex)) and not isinstance(value, np.generic):
+        return value
+    raw = value.array if isinstance(value, DifferentiableArray) else value
+    if isinstance(raw, np.generic) or (raw is not value and not raw.ndim):
+        return raw.item()
+    raise TypeError(f"{name}(): argument '{argument}' must be Number, not {type(value).__name__}")
+
+
+def integer(name: str, argument: str, value: Any) -> int:
+    """A Python integer from whatever counts as one; TypeError for all else."""
     try:
-        array = np.array(_plain(data) if any(isinstance(item, DifferentiableArray) for item in items) else data)
-    except ValueError:
-        raise ValueError(_ragged(data)) from None
-    kind = array.dtype.kind
-    if kind in "OUSV" and all(isinstance(item, int) for item in items):
-        raise RuntimeError(f"Overflow when unpacking long long: an integer in {_short(data)} does not fit into 64 bits")
-    if kind not in "biufc":
-        raise TypeError(
-            f"tensor(): expected numbers or nested sequences of numbers, got {type(data).__name__}: {_short(data)}"
-        )
-    if dtype is not None:
-        return _converted(array, dtype)
-    if any(isinstance(item, (DifferentiableArray, np.ndarray, np.generic)) for item in items):
-        return array.astype(functools.reduce(dtypes.promote, map(_type_of, items)), copy=False)
-    if kind == "u":
-        raise RuntimeError(f"Overflow when unpacking long long: an integer in {_short(data)} does not fit into 64 bits")
-    if kind == "f":
-        return array.astype(dtypes.default_float())
-    return array.astype(dtypes.default_complex()) if kind == "c" else array
+        return index(value)
+    except TypeError:
+        raise TypeError(f"{name}(): argument '{argument}' must be int, not {type(value).__name__}") from None
 
 
-def _type_of(item: Any) -> np.dtype[Any]:
-    raw = item.array if isinstance(item, DifferentiableArray) else item
-    return raw.dtype if isinstance(raw, (np.ndarray, np.generic)) else dtypes.scalar_dtype(raw)
+# --- of one value ---------------------------------------------------------------------------------------------------
 
 
-def _converted(array: Any, dtype: np.dtype[Any]) -> Any:
-    """Python numbers in an integer type: they must fit."""
-    if dtype.kind in "iu" and array.size and array.dtype.kind in "iuf":
-        limits = np.iinfo(dtype)
-        if not np.isfinite(array).all() or array.max() > limits.max or array.min() < -limits.max - 1:
-            raise RuntimeError(f"value cannot be converted to type {dtype} without overflow")
-    return array.astype(dtype, copy=False)
-
-
-def _leaves(data: Any) -> Iterator[Any]:
-    """What nested sequences hold."""
-    if isinstance(data, (list, tuple)):
-        for item in data:
-            yield from _leaves(item)
-    else:
-        yield data
-
-
-def _plain(data: Any) -> Any:
-    """Nested sequences with raw arrays in the place of tensors."""
-    if isinstance(data, (list, tuple)):
-        return [_plain(item) for item in data]
-    return data.array if isinstance(data, DifferentiableArray) else data
-
-
-def _short(data: Any) -> str:
-    text = repr(data)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _ragged(data: Any) -> str:
-    lengths = sorted({len(d) for d in data if isinstance(d, (list, tuple))})
-    return f"tensor(): nested sequences must all have one length, but there are lengths {lengths} in {_short(data)}"
-
-
-def tensor(
-    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+def empty(
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+    memory_format: Any = None,
 ) -> Tensor:
-    """A new tensor with a copy of `data`: a number, nested sequences, a NumPy array or a tensor.
-
-    Python floats become the default floating type (float32), integers int64; NumPy's types are kept. Sequences may
-    hold tensors and arrays.
+    """A tensor of that shape with whatever was in memory.
 
     Raises:
-        ValueError: the sequences are ragged.
-        TypeError: something in them is no number.
-        RuntimeError: a number does not fit into the type.
-
-    >>> tensor([[1, 2], [3, 4]]), tensor([1.5, 2])
-    (tensor([[1, 2],
-            [3, 4]]), tensor([1.5000, 2.0000]))
-    """
-    array = _from_data(data, None if dtype is None else dtypes.to_numpy(dtype))
-    dtypes.of(array.dtype)
-    return finish(array, device, requires_grad)
-
-
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """`data` as a tensor, without a copy where possible: a tensor of that type is returned as is, an array is shared.
-
-    >>> import numpy as np
-    >>> as_tensor(np.ones(2))
-    tensor([1., 1.], dtype=torch.float64)
-    """
-    if isinstance(data, Tensor):
-        return data.to(dtype=dtype, device=device)
-    if isinstance(data, np.ndarray):
-        return from_numpy(data).to(dtype=dtype, device=device)
-    return tensor(data, dtype=dtype, device=device)
-
-
-def from_numpy(ndarray: Any) -> Tensor:
-    """A tensor that shares the memory of a NumPy array.
-
-    >>> import numpy as np
-    >>> a = np.zeros(2); t = from_numpy(a); a[0] = 7; t
-    tensor([7., 0.], dtype=torch.float64)
-    """
-    if not isinstance(ndarray, np.ndarray):
-        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    dtypes.of(ndarray.dtype)
-    return finish(ndarray)
-
-
-def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A 0-d tensor, of the default floating type unless told otherwise.
-
-    >>> scalar_tensor(3)
-    tensor(3.)
-    """
-    if not isinstance(s, (bool, int, float, complex, np.generic)):
-        raise TypeError(f"scalar_tensor(): argument 's' (position 1) must be Number, not {type(s).__name__}")
-    return finish(np.asarray(s, _float_type(dtype)), device, requires_grad)
-
-
-def is_tensor(obj: Any) -> bool:
-    """Whether `obj` is a tensor.
-
-    >>> is_tensor(tensor(1)), is_tensor(1)
-    (True, False)
-    """
-    return isinstance(obj, Tensor)
-
-
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Tensor:
-    """A tensor of that shape with whatever was in memory.
+        RuntimeError: the memory format is for another number of dimensions, or `preserve_format`.
 
     >>> empty(2, 3).shape
     torch.Size([2, 3])
     """
-    return finish(np.empty(_sizes("empty", size, named), _float_type(dtype)), device, requires_grad)
+    if memory_format is formats.preserve_format:
+        raise RuntimeError("unsupported memory format Preserve: there is no tensor whose order could be kept")
+    shape = sizes_of("empty", sizes, size)
+    array = formats.empty(shape, float_type(dtype), memory_format or formats.contiguous_format)
+    return finish(array, device, requires_grad, layout, pin_memory)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Tensor:
+def zeros(
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+) -> Tensor:
     """A tensor of zeros.
 
     >>> zeros(2)
     tensor([0., 0.])
     """
-    return finish(np.zeros(_sizes("zeros", size, named), _float_type(dtype)), device, requires_grad)
+    array = np.zeros(sizes_of("zeros", sizes, size), float_type(dtype))
+    return finish(array, device, requires_grad, layout, pin_memory)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Tensor:
+def ones(
+    *sizes: Any,
+    size: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+) -> Tensor:
     """A tensor of ones.
 
     >>> ones(2)
     tensor([1., 1.])
     """
-    return finish(np.ones(_sizes("ones", size, named), _float_type(dtype)), device, requires_grad)
+    array = np.ones(sizes_of("ones", sizes, size), float_type(dtype))
+    return finish(array, device, requires_grad, layout, pin_memory)
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+) -> Tensor:
     """A tensor filled with one value; its type is that of the value unless given.
+
+    Raises:
+        RuntimeError: the value does not fit into the type.
 
     >>> full((2,), 7), full((2,), 0.5)
     (tensor([7, 7]), tensor([0.5000, 0.5000]))
     """
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
+    value = number("full", "fill_value", fill_value)
     numpy = dtypes.scalar_dtype(value) if dtype is None else dtypes.to_numpy(dtype)
-    return finish(np.full(sizes_of((size,)), value, numpy), device, requires_grad)
+    array = np.full(sizes_of("full", (size,)), dtypes.fitted(value, numpy), numpy)
+    return finish(array, device, requires_grad, layout, pin_memory)
 
 
-def _raw(input: Any) -> Any:
-    if not isinstance(input, Tensor):
-        raise TypeError(f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
-    return input.array
-
-
-def _like(input: Tensor, dtype: Any) -> np.dtype[Any]:
-    return input.array.dtype if dtype is None else dtypes.to_numpy(dtype)
-
-
-def empty_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
+def scalar_tensor(
+    s: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
 ) -> Tensor:
-    """`empty` with the shape and type of another tensor.
-
-    >>> empty_like(ones(2, 3)).shape
-    torch.Size([2, 3])
-    """
-    return finish(np.empty_like(_raw(input), dtype=_like(input, dtype)), device, requires_grad)
-
-
-def zeros_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
-) -> Tensor:
-    """`zeros` with the shape and type of another tensor.
-
-    >>> zeros_like(tensor([1, 2]))
-    tensor([0, 0])
-    """
-    return finish(np.zeros_like(_raw(input), dtype=_like(input, dtype)), device, requires_grad)
-
-
-def ones_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None
-) -> Tensor:
-    """`ones` with the shape and type of another tensor.
-
-    >>> ones_like(tensor([1, 2]))
-    tensor([1, 1])
-    """
-    return finish(np.ones_like(_raw(input), dtype=_like(input, dtype)), device, requires_grad)
-
-
-def full_like(
-    input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """`full` with the shape and type of another tensor.
-
-    >>> full_like(ones(2), 3)
-    tensor([3., 3.])
-    """
-    return finish(np.full_like(_raw(input), fill_value, dtype=_like(input, dtype)), device, requires_grad)
-
-
-def arange(*args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Tensor:
-    """Numbers from start (0) up to, not including, end, in steps (1): `arange(end)`, `arange(start, end, step)`.
-
-    Integers give int64; a float among the arguments gives the default floating type.
+    """A 0-d tensor, of the default floating type unless told otherwise.
 
     Raises:
-        RuntimeError: the step is 0 or leads away from the end.
+        RuntimeError: the number does not fit into the type.
 
-    >>> arange(3), arange(1, 2, 0.5)
-    (tensor([0, 1, 2]), tensor([1.0000, 1.5000]))
+    >>> scalar_tensor(3)
+    tensor(3.)
     """
-    given = dict(zip(("end",) if len(args) == 1 else ("start", "end", "step"), args, strict=False)) | named
-    if len(args) > 3 or "end" not in given or set(given) - {"start", "end", "step"}:
-        raise TypeError(f"arange() takes an end, or a start, an end and a step; got {args} {named or ''}".rstrip())
-    numbers = [given.get("start", 0), given["end"], given.get("step", 1)]
-    start, end, step = numbers = [n.item() if isinstance(n, (Tensor, np.generic)) else n for n in numbers]
-    if step == 0:
-        raise RuntimeError("step must be nonzero")
-    if (end - start) * step < 0:
-        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    integral = all(isinstance(n, int) for n in numbers)
-    numpy = (np.dtype(np.int64) if integral else dtypes.default_float()) if dtype is None else dtypes.to_numpy(dtype)
-    count = math.ceil((end - start) / step)
-    values = start + step * np.arange(count, dtype=np.int64 if integral else np.float64)
-    return finish(values.astype(numpy, copy=False), device, requires_grad)
+    array = dtypes.fitted(number("scalar_tensor", "s", s), float_type(dtype))
+    return finish(array, device, requires_grad, layout, pin_memory)
 
 
-def linspace(
-    start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
 ) -> Tensor:
-    """`steps` numbers from start to end, both included.
-
-    >>> linspace(0, 1, 5)
-    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
-    """
-    if steps < 0:
-        raise RuntimeError("number of steps must be non-negative")
-    return finish(np.linspace(float(start), float(end), steps).astype(_float_type(dtype)), device, requires_grad)
-
-
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A matrix with ones on the diagonal and zeros elsewhere.
+
+    Raises:
+        RuntimeError: a size is negative.
 
     >>> eye(2)
     tensor([[1., 0.],
             [0., 1.]])
     """
-    if n < 0 or (m is not None and m < 0):
-        raise RuntimeError(f"n and m must be greater or equal to 0, got {n} and {m}")
-    return finish(np.eye(n, m, dtype=_float_type(dtype)), device, requires_grad)
+    rows = integer("eye", "n", n)
+    columns = rows if m is None else integer("eye", "m", m)
+    for name, size in (("n", rows), ("m", columns)):
+        if size < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
+    return finish(np.eye(rows, columns, dtype=float_type(dtype)), device, requires_grad, layout, pin_memory)
+
+
+# --- of given strides -----------------------------------------------------------------------------------------------
+
+
+def strided_array(size: Any, stride: Any, dtype: np.dtype[Any]) -> Any:
+    """An empty raw array of that shape and those strides, counted in elements."""
+    shape, steps = sizes_of("empty_strided", (size,)), as_shape((stride,))
+    if len(shape) != len(steps):
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(steps)})"
+        )
+    if any(s < 0 for s in steps):
+        raise RuntimeError(f"strides must not be negative, got sizes={list(shape)} and strides={list(steps)}")
+    return memory.strided(shape, dtype, steps)
+
+
+def empty_strided(
+    size: Any,
+    stride: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+) -> Tensor:
+    """A tensor of that shape and those strides, counted in elements, with whatever was in memory.
+
+    Raises:
+        RuntimeError: there are not as many strides as sizes, or one of them is negative.
+
+    >>> empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
+    return finish(strided_array(size, stride, float_type(dtype)), device, requires_grad, layout, pin_memory)
+
+
+def empty_permuted(
+    size: Any,
+    physical_layout: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+) -> Tensor:
+    """A tensor without gaps whose dimensions lie in memory in the given order, the slowest first.
+
+    Raises:
+        RuntimeError: `physical_layout` does not name each dimension once.
+
+    >>> empty_permuted((2, 3, 4), (0, 2, 1)).stride()
+    (12, 1, 3)
+    """
+    shape, axes = sizes_of("empty_permuted", (size,)), as_shape((physical_layout,))
+    if len(axes) != len(shape):
+        raise RuntimeError(
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = "
+            f"{len(shape)} is not equal to len(physical_layout) = {len(axes)}"
+        )
+    for place, axis in enumerate(axes):
+        if not 0 <= axis < len(shape):
+            raise RuntimeError(
+                f"Dimension out of range (expected to be between 0 and {len(shape) - 1}, but got {axis} at index "
+                f"{place}). Negative dimensions are not supported."
+            )
+    if len(set(axes)) != len(axes):
+        raise RuntimeError("Duplicate dim not allowed")
+    return finish(memory.permuted(shape, float_type(dtype), axes), device, requires_grad, layout, pin_memory)
+
+
+# --- like another tensor --------------------------------------------------------------------------------------------
+
+
+def array_like(name: str, input: Any, dtype: Any, memory_format: Any) -> Any:
+    """An empty raw array with the shape, and unless told otherwise the type and memory order, of a tensor."""
+    if not isinstance(input, DifferentiableArray):
+        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+    numpy = input.array.dtype if dtype is None else dtypes.to_numpy(dtype)
+    return memory.empty_like(input.array, numpy, memory_format)
+
+
+def empty_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """`empty` with the shape, type and memory order of another tensor.
+
+    >>> empty_like(ones(2, 3).T).stride()
+    (1, 3)
+    """
+    array = array_like("empty_like", input, dtype, memory_format)
+    return finish(array, device, requires_grad, layout, pin_memory)
+
+
+def zeros_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """`zeros` with the shape, type and memory order of another tensor.
+
+    >>> zeros_like(full((2,), 7))
+    tensor([0, 0])
+    """
+    array = array_like("zeros_like", input, dtype, memory_format)
+    array.fill(0)
+    return finish(array, device, requires_grad, layout, pin_memory)
+
+
+def ones_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """`ones` with the shape, type and memory order of another tensor.
+
+    >>> ones_like(full((2,), 7))
+    tensor([1, 1])
+    """
+    array = array_like("ones_like", input, dtype, memory_format)
+    array.fill(1)
+    return finish(array, device, requires_grad, layout, pin_memory)
+
+
+def full_like(
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """`full` with the shape, type and memory order of another tensor.
+
+    Raises:
+        RuntimeError: the value does not fit into the type.
+
+    >>> full_like(ones(2), 3)
+    tensor([3., 3.])
+    """
+    array = array_like("full_like", input, dtype, memory_format)
+    array.fill(dtypes.fitted(number("full_like", "fill_value", fill_value), array.dtype).item())
+    return finish(array, device, requires_grad, layout, pin_memory)

@@ -1,12 +1,12 @@
 """`Tensor`: the array object that users hold.
 
-What it is, how it gets in and out of the tensor world, and its side of autograd are in this file. The operators and the
-methods that compute are handed on from `mytorch.ops` in `mytorch.tensor_methods`.
+What it is, how it gets out of the tensor world, and its side of autograd are in this file. The operators and the
+methods that compute are handed on from `mytorch.ops` in `mytorch.tensor_methods`; `mytorch.tensor_memory` has where its
+elements lie, `mytorch.tensor_conversions` how it changes its type.
 """
 
 from __future__ import annotations
 
-import builtins
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
@@ -14,13 +14,14 @@ from typing import Any, NoReturn
 import numpy as np
 
 from mytorch.autograd import engine
-from mytorch.autograd.application import convert, register_tensor_class, wrap
+from mytorch.autograd.application import register_tensor_class, wrap
 from mytorch.autograd.node import Handle, Node, Pick
-from mytorch.backend import device as devices
 from mytorch.backend import dtypes
 from mytorch.ops import pieces
 from mytorch.ops import shape as shapes
 from mytorch.printing import tensor_repr
+from mytorch.tensor_conversions import TensorConversions
+from mytorch.tensor_memory import TensorMemory
 from mytorch.tensor_methods import TensorMethods
 
 
@@ -48,7 +49,7 @@ class Size(tuple[int, ...]):
         return Size(found) if isinstance(index, slice) else found
 
 
-class Tensor(TensorMethods):
+class Tensor(TensorMethods, TensorMemory, TensorConversions):
     """An n-dimensional array that knows how it was computed. Made with `mytorch.tensor(...)` and the like.
 
     >>> import mytorch
@@ -71,8 +72,8 @@ class Tensor(TensorMethods):
             self.array = np.array(source, dtype=dtypes.default_float())
         else:
             self.array = np.empty(args or (0,), dtype=dtypes.default_float())
-        self.requires_grad = False
         self._grad = self.node = self.version = self.base = None
+        self.needs_grad = False
 
     # --- what it is -----------------------------------------------------------------------------------------------
 
@@ -87,79 +88,50 @@ class Tensor(TensorMethods):
         return Size(self.array.shape)
 
     @property
-    def ndim(self) -> builtins.int:
+    def ndim(self) -> int:
         """The number of dimensions."""
         return self.array.ndim
 
     @property
-    def device(self) -> devices.device:
-        """Where the memory is."""
-        return devices.CPU
-
-    @property
-    def is_cuda(self) -> builtins.bool:
-        """Whether the memory is on a GPU: never, on the CPU."""
-        return False
-
-    @property
-    def itemsize(self) -> builtins.int:
+    def itemsize(self) -> int:
         """Bytes of one element."""
         return self.array.dtype.itemsize
 
     @property
-    def nbytes(self) -> builtins.int:
+    def nbytes(self) -> int:
         """Bytes of all elements."""
         return self.array.nbytes
 
-    def size(self, dim: builtins.int | None = None) -> Any:
+    def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
         return self.shape if dim is None else self.shape[dim]
 
-    def dim(self) -> builtins.int:
+    def dim(self) -> int:
         """The number of dimensions."""
         return self.array.ndim
 
-    def numel(self) -> builtins.int:
+    def numel(self) -> int:
         """The number of elements."""
         return self.array.size
 
     nelement = numel
     ndimension = dim
 
-    def element_size(self) -> builtins.int:
+    def element_size(self) -> int:
         """Bytes of one element."""
         return self.array.dtype.itemsize
 
-    def is_floating_point(self) -> builtins.bool:
+    def is_floating_point(self) -> bool:
         """Whether the elements are floats."""
         return self.array.dtype.kind == "f"
 
-    def is_complex(self) -> builtins.bool:
+    def is_complex(self) -> bool:
         """Whether the elements are complex."""
         return self.array.dtype.kind == "c"
 
-    def is_contiguous(self, memory_format: Any = None) -> builtins.bool:
-        """Whether the elements lie in row-major order without gaps."""
-        return self.array.flags.c_contiguous
-
-    def stride(self, dim: builtins.int | None = None) -> Any:
-        """How many elements lie between neighbours, for each dimension or for one."""
-        strides = tuple(s // self.array.dtype.itemsize for s in self.array.strides)
-        return strides if dim is None else strides[dim]
-
-    def data_ptr(self) -> builtins.int:
-        """The address of the first element."""
-        return int(self.array.ctypes.data)
-
-    @property
-    def T(self) -> Tensor:  # noqa: N802 - PyTorch's name
-        """The tensor with its dimensions in reverse order."""
-        return shapes.permute(self, tuple(reversed(range(self.array.ndim))))
-
-    @property
-    def mT(self) -> Tensor:  # noqa: N802 - PyTorch's name
-        """The last two dimensions exchanged."""
-        return shapes.transpose(self, -2, -1)
+    def is_signed(self) -> bool:
+        """Whether the elements can be negative."""
+        return self.dtype.is_signed
 
     # --- out of the tensor world ----------------------------------------------------------------------------------
 
@@ -181,7 +153,7 @@ class Tensor(TensorMethods):
         """The elements as nested lists of Python numbers."""
         return self.array.tolist()
 
-    def numpy(self, *, force: builtins.bool = False) -> np.ndarray[Any, Any]:
+    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
         """The NumPy array that the tensor holds: the same memory.
 
         Raises:
@@ -191,11 +163,11 @@ class Tensor(TensorMethods):
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         return self.array
 
-    def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> np.ndarray[Any, Any]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         array = self.numpy()
         return np.array(array, dtype=dtype, copy=copy) if copy is not None else np.asarray(array, dtype=dtype)
 
-    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: builtins.bool = False) -> Tensor:
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
         return wrap(np.asarray(array))
 
     def _number(self) -> Any:
@@ -206,13 +178,13 @@ class Tensor(TensorMethods):
             )
         return self.array.item()
 
-    def __float__(self) -> builtins.float:
+    def __float__(self) -> float:
         return float(self._number())
 
-    def __int__(self) -> builtins.int:
+    def __int__(self) -> int:
         return int(self._number())
 
-    def __index__(self) -> builtins.int:
+    def __index__(self) -> int:
         if self.array.dtype.kind not in "iub" or self.array.size != 1:
             raise TypeError("only integer tensors of a single element can be converted to an index")
         return int(self.array.item())
@@ -220,13 +192,17 @@ class Tensor(TensorMethods):
     def __complex__(self) -> complex:
         return complex(self._number())
 
-    def __bool__(self) -> builtins.bool:
+    def __bool__(self) -> bool:
         if self.array.size != 1:
             what = "no values" if not self.array.size else "more than one value"
             raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
         return bool(self.array.item())
 
-    def __len__(self) -> builtins.int:
+    def is_nonzero(self) -> bool:
+        """Whether the one element is not 0; RuntimeError if there is not exactly one."""
+        return bool(self)
+
+    def __len__(self) -> int:
         if not self.array.ndim:
             raise TypeError("len() of a 0-d tensor")
         return self.array.shape[0]
@@ -236,8 +212,14 @@ class Tensor(TensorMethods):
             raise TypeError("iteration over a 0-d tensor")
         return iter(pieces.unbind(self))
 
-    def __contains__(self, element: Any) -> builtins.bool:
-        if not isinstance(element, (Tensor, builtins.int, builtins.float, complex, np.generic)):
+    def __reversed__(self) -> Tensor:
+        return shapes.flip(self, 0) if self.array.ndim else self
+
+    def __delitem__(self, index: Any) -> NoReturn:
+        raise TypeError("Tensor does not support deleting items")
+
+    def __contains__(self, element: Any) -> bool:
+        if not isinstance(element, (Tensor, int, float, complex, np.generic)):
             raise RuntimeError(
                 f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
             )
@@ -249,7 +231,7 @@ class Tensor(TensorMethods):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if not self.array.ndim else object.__format__(self, spec)
 
-    def __hash__(self) -> builtins.int:
+    def __hash__(self) -> int:
         return id(self)
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
@@ -268,8 +250,8 @@ class Tensor(TensorMethods):
     def _leaf(self, array: Any) -> Tensor:
         """A leaf of this tensor's class and attributes around another raw array."""
         leaf = type(self).__new__(type(self))
-        leaf.array, leaf.requires_grad = array, self.requires_grad
         leaf._grad = leaf.node = leaf.version = leaf.base = None
+        leaf.array, leaf.needs_grad = array, self.needs_grad
         leaf.__dict__.update({k: v for k, v in self.__dict__.items() if k not in ("hooks", "after_accumulation")})
         return leaf
 
@@ -320,48 +302,43 @@ class Tensor(TensorMethods):
     @property
     def grad_fn(self) -> Node | None:
         """The node of the operation that made this tensor, or None for a leaf."""
-        return self.node.edges[0] if isinstance(self.node, Pick) else self.node
+        if self.node is None:
+            return None
+        return (self.node.edges[0] if isinstance(self.node, Pick) else self.node).shown()
 
     @property
-    def is_leaf(self) -> builtins.bool:
+    def is_leaf(self) -> bool:
         """Whether no recorded operation made this tensor."""
         return self.node is None
 
     @property
-    def _version(self) -> builtins.int:
+    def _version(self) -> int:
         return 0 if self.version is None else self.version[0]
 
     @property
-    def output_nr(self) -> builtins.int:
+    def output_nr(self) -> int:
         """Which output of `grad_fn` this is."""
         return self.node.index if isinstance(self.node, Pick) else 0
 
     @property
-    def retains_grad(self) -> builtins.bool:
+    def retains_grad(self) -> bool:
         """Whether a tensor that is no leaf keeps its gradient."""
         return self.node is not None and self.node.captured_by is not None
 
-    def requires_grad_(self, requires_grad: builtins.bool = True) -> Tensor:
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Say in place whether gradients flow to this tensor.
 
         Raises:
             RuntimeError: it is not floating point, or it is no leaf and the answer would be no.
         """
-        if requires_grad and self.array.dtype.kind not in "fc":
-            raise RuntimeError("only Tensors of floating point dtype can require gradients")
-        if not requires_grad and self.node is not None:
-            raise RuntimeError(
-                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in "
-                "a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
-            )
         self.requires_grad = requires_grad
         return self
 
     def backward(
         self,
         gradient: Tensor | None = None,
-        retain_graph: builtins.bool | None = None,
-        create_graph: builtins.bool = False,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
         inputs: Any = None,
     ) -> None:
         """Add this tensor's gradients to the `.grad` of the leaves that it was made from. See `autograd.backward`."""
@@ -377,7 +354,7 @@ class Tensor(TensorMethods):
         """Cut this tensor itself off from the graph: it becomes a leaf that requires no gradient."""
         if self.base is not None:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
-        self.node, self.requires_grad = None, False
+        self.node, self.needs_grad = None, False
         return self
 
     def retain_grad(self) -> None:
@@ -402,101 +379,13 @@ class Tensor(TensorMethods):
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> Handle:
         """Call `hook(tensor)` each time a gradient has been added to this leaf's `.grad`."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self.node is not None:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         if self.after_accumulation is None:
             self.after_accumulation = {}
         return Handle.add(self.after_accumulation, hook)
-
-    # --- conversions ----------------------------------------------------------------------------------------------
-
-    def to(
-        self,
-        *args: Any,
-        dtype: Any = None,
-        device: Any = None,
-        non_blocking: builtins.bool = False,
-        copy: builtins.bool = False,
-    ) -> Tensor:
-        """The tensor in another element type or on another device; itself if nothing changes.
-
-        Accepts `to(dtype)`, `to(device)`, `to(device, dtype)` and `to(other_tensor)`.
-
-        Raises:
-            RuntimeError: the device is not there.
-
-        >>> import mytorch
-        >>> mytorch.tensor([1, 2]).to(mytorch.float64)
-        tensor([1., 2.], dtype=torch.float64)
-        """
-        for arg in args:
-            if isinstance(arg, Tensor):
-                dtype = arg.dtype
-            elif isinstance(arg, dtypes.dtype) or arg in (int, float, bool, complex):
-                dtype = arg
-            elif isinstance(arg, (str, devices.device)) or (isinstance(arg, int) and not isinstance(arg, bool)):
-                device = arg
-            elif arg is not None and not isinstance(arg, bool):
-                raise TypeError(
-                    f"to() received an invalid argument: expected a dtype, a device or a tensor, got {arg!r}"
-                )
-        devices.require(device)
-        numpy = self.array.dtype if dtype is None else dtypes.to_numpy(dtype)
-        if numpy != self.array.dtype:
-            return convert(self, numpy)
-        return shapes.clone(self) if copy else self
-
-    def type(self, dtype: Any = None) -> Any:
-        """The tensor in another element type, or without argument the name of this tensor's type."""
-        if dtype is not None:
-            return self.to(dtype)
-        names = {"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int"}
-        names |= {"int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
-        return f"torch.{names.get(self.dtype.name, self.dtype.name.capitalize())}Tensor"
-
-    def type_as(self, other: Tensor) -> Tensor:
-        """The tensor in the element type of another."""
-        return self.to(other.dtype)
-
-    def cpu(self) -> Tensor:
-        """The tensor on the CPU: itself."""
-        return self
-
-    def cuda(self, device: Any = None) -> Tensor:
-        """The tensor on a GPU; RuntimeError where there is none."""
-        return self.to(device=devices.device("cuda") if device is None else devices.device(device))
-
-    def float(self) -> Tensor:
-        """As float32."""
-        return self.to(dtypes.float32)
-
-    def double(self) -> Tensor:
-        """As float64."""
-        return self.to(dtypes.float64)
-
-    def half(self) -> Tensor:
-        """As float16."""
-        return self.to(dtypes.float16)
-
-    def byte(self) -> Tensor:
-        """As uint8, fractions cut off."""
-        return self.to(dtypes.uint8)
-
-    def short(self) -> Tensor:
-        """As int16, fractions cut off."""
-        return self.to(dtypes.int16)
-
-    def int(self) -> Tensor:
-        """As int32, fractions cut off."""
-        return self.to(dtypes.int32)
-
-    def long(self) -> Tensor:
-        """As int64, fractions cut off."""
-        return self.to(dtypes.int64)
-
-    def bool(self) -> Tensor:
-        """As booleans: nonzero is True."""
-        return self.to(dtypes.bool_)
 
 
 register_tensor_class(Tensor)

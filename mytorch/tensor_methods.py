@@ -10,21 +10,49 @@ from typing import TYPE_CHECKING, Any
 
 from mytorch.autograd.application import operand
 from mytorch.ops import (
+    activation,
     arithmetic,
+    bessel,
     clamping,
+    complex_parts,
     compound,
     cumulative,
+    differences,
+    distances,
     elementwise,
+    error_function,
     extremum,
+    floating_point,
+    gamma,
+    histograms,
+    incomplete_gamma,
+    index_writing,
     indexing,
+    integer,
     linalg,
+    logarithmic,
+    order_statistics,
     pieces,
+    products,
+    random_draws,
+    rearranging,
     reduction,
+    renorm,
+    running,
+    scatter_reduction,
+    searching,
     sorting,
+    splitting,
+    statistics,
+    strided,
+    transposition,
     triangle,
+    view_copies,
 )
 from mytorch.ops import scatter as scattering
 from mytorch.ops import shape as shapes
+from mytorch.ops import softmax as softmaxes
+from mytorch.ops.numpy_names import add_numpy_names
 from mytorch.tensor_inplace_methods import InPlaceMethods
 from mytorch.tensor_new_methods import NewMethods
 
@@ -58,6 +86,8 @@ class TensorMethods(InPlaceMethods, NewMethods):
     __and__ = __rand__ = arithmetic.bitwise_and
     __or__ = __ror__ = arithmetic.bitwise_or
     __xor__ = __rxor__ = arithmetic.bitwise_xor
+    __lshift__ = integer.bitwise_left_shift
+    __rshift__ = integer.bitwise_right_shift
     __getitem__ = indexing.getitem
     __setitem__ = indexing.setitem
     __hash__ = object.__hash__
@@ -90,6 +120,12 @@ class TensorMethods(InPlaceMethods, NewMethods):
 
     def __rmod__(self: Any, other: Any) -> Tensor:
         return arithmetic.remainder(operand("remainder", other), self)
+
+    def __rlshift__(self: Any, other: Any) -> Tensor:
+        return integer.bitwise_left_shift(operand("bitwise_left_shift", other), self)
+
+    def __rrshift__(self: Any, other: Any) -> Tensor:
+        return integer.bitwise_right_shift(operand("bitwise_right_shift", other), self)
 
     def __rmatmul__(self: Any, other: Any) -> Tensor:
         return linalg.matmul(operand("matmul", other), self)
@@ -160,6 +196,55 @@ class TensorMethods(InPlaceMethods, NewMethods):
     bitwise_or = arithmetic.bitwise_or
     bitwise_xor = arithmetic.bitwise_xor
 
+    copysign = floating_point.copysign
+    signbit = floating_point.signbit
+    sgn = floating_point.sgn
+    heaviside = floating_point.heaviside
+    nextafter = floating_point.nextafter
+    frac = floating_point.frac
+    frexp = floating_point.frexp
+    ldexp = floating_point.ldexp
+    nan_to_num = floating_point.nan_to_num
+    isposinf = floating_point.isposinf
+    isneginf = floating_point.isneginf
+    fmax = floating_point.fmax
+    fmin = floating_point.fmin
+
+    float_power = logarithmic.float_power
+    xlogy = logarithmic.xlogy
+    logaddexp = logarithmic.logaddexp
+    logaddexp2 = logarithmic.logaddexp2
+    hypot = logarithmic.hypot
+    logit = logarithmic.logit
+    sinc = logarithmic.sinc
+    deg2rad = logarithmic.deg2rad
+    rad2deg = logarithmic.rad2deg
+
+    gcd = integer.gcd
+    lcm = integer.lcm
+    bitwise_left_shift = integer.bitwise_left_shift
+    bitwise_right_shift = integer.bitwise_right_shift
+
+    lgamma = gamma.lgamma
+    digamma = gamma.digamma
+    polygamma = gamma.polygamma_method
+    mvlgamma = gamma.mvlgamma
+    igamma = incomplete_gamma.igamma
+    igammac = incomplete_gamma.igammac
+    erfc = error_function.erfc
+    erfinv = error_function.erfinv
+    i0 = bessel.i0
+
+    real = property(complex_parts.real, complex_parts.set_real)
+    imag = property(complex_parts.imag, complex_parts.set_imag)
+    conj = complex_parts.conj
+    conj_physical = complex_parts.conj_physical
+    resolve_conj = complex_parts.resolve_conj
+    resolve_neg = complex_parts.resolve_neg
+    angle = complex_parts.angle
+    isreal = complex_parts.isreal
+    renorm = renorm.renorm
+
     clamp = clip = clamping.clamp
     clamp_min = clamping.clamp_min
     clamp_max = clamping.clamp_max
@@ -186,6 +271,10 @@ class TensorMethods(InPlaceMethods, NewMethods):
     any = reduction.any
     all = reduction.all
     logsumexp = reduction.logsumexp
+    softmax = softmaxes.softmax
+    log_softmax = softmaxes.log_softmax
+    hardshrink = activation.hardshrink
+    prelu = activation.prelu
     norm = reduction.norm
 
     cumsum = cumulative.cumsum
@@ -197,6 +286,37 @@ class TensorMethods(InPlaceMethods, NewMethods):
     median = sorting.median
     unique = sorting.unique
     bincount = sorting.bincount
+    msort = order_statistics.msort
+    kthvalue = order_statistics.kthvalue
+    mode = order_statistics.mode
+    nanmedian = order_statistics.nanmedian
+    quantile = order_statistics.quantile
+    nanquantile = order_statistics.nanquantile
+    histc = histograms.histc
+    histogram = histograms.histogram
+    argwhere = searching.argwhere
+    count_nonzero = searching.count_nonzero
+    nonzero_static = searching.nonzero_static
+    unique_consecutive = searching.unique_consecutive
+
+    cummax = running.cummax
+    cummin = running.cummin
+    logcumsumexp = running.logcumsumexp
+    diff = differences.diff
+    aminmax = statistics.aminmax
+    nansum = statistics.nansum
+    nanmean = statistics.nanmean
+    cov = statistics.cov
+    corrcoef = statistics.corrcoef
+
+    index_put = index_writing.index_put
+    index_copy = index_writing.index_copy
+    index_fill = index_writing.index_fill
+    put = index_writing.put
+    take = index_writing.take
+    masked_scatter = index_writing.masked_scatter
+    scatter_reduce = scatter_reduction.scatter_reduce
+    index_reduce = scatter_reduction.index_reduce
 
     reshape = shapes.reshape
     view = shapes.view
@@ -210,8 +330,17 @@ class TensorMethods(InPlaceMethods, NewMethods):
     expand = shapes.expand
     broadcast_to = shapes.broadcast_to
     flip = shapes.flip
+    adjoint = transposition.adjoint
     clone = shapes.clone
     contiguous = shapes.contiguous
+
+    as_strided = strided.as_strided
+    unfold = strided.unfold
+    as_strided_scatter = strided.as_strided_scatter
+    select_scatter = strided.select_scatter
+    slice_scatter = strided.slice_scatter
+    diagonal_scatter = strided.diagonal_scatter
+    narrow_copy = view_copies.narrow_copy
 
     narrow = pieces.narrow
     select = pieces.select
@@ -247,7 +376,36 @@ class TensorMethods(InPlaceMethods, NewMethods):
     bmm = linalg.bmm
     mv = linalg.mv
     dot = linalg.dot
-    outer = linalg.outer
+    outer = ger = linalg.outer
+    addmv = products.addmv
+    addr = products.addr
+    addbmm = products.addbmm
+    baddbmm = products.baddbmm
+    vdot = products.vdot
+    inner = products.inner
+    kron = products.kron
+    cross = products.cross
+    inverse = products.inverse
+    matrix_power = products.matrix_power
+    dist = distances.dist
+    bernoulli = random_draws.bernoulli
+    multinomial = random_draws.multinomial
+
+    tensor_split = splitting.tensor_split
+    hsplit = splitting.hsplit
+    vsplit = splitting.vsplit
+    dsplit = splitting.dsplit
+    split_with_sizes = splitting.split_with_sizes
+    unsafe_split = splitting.unsafe_split
+    unsafe_split_with_sizes = splitting.unsafe_split_with_sizes
+    unsafe_chunk = splitting.unsafe_chunk
+
+    fliplr = rearranging.fliplr
+    flipud = rearranging.flipud
+    rot90 = rearranging.rot90
+    diagflat = rearranging.diagflat
+    ravel = rearranging.ravel
+    sum_to_size = rearranging.sum_to_size
 
     # --- with another order or number of arguments ------------------------------------------------------------------
 
@@ -267,6 +425,6 @@ class TensorMethods(InPlaceMethods, NewMethods):
         """`expand` to the shape of another tensor."""
         return shapes.expand(self, other.array.shape)
 
-    def ravel(self: Any) -> Tensor:
-        """All elements in one dimension."""
-        return shapes.reshape(self, -1)
+
+for _name, _method in add_numpy_names(vars(TensorMethods)).items():
+    setattr(TensorMethods, _name, _method)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import inspect
 import pickle
 import weakref
 
@@ -133,10 +134,37 @@ def test_integers_have_no_gradients():
     assert not w.long().requires_grad
     assert not (w > 0).requires_grad
     assert not w.argmax().requires_grad
-    with pytest.raises(RuntimeError, match="only Tensors of floating point dtype can require gradients"):
-        torch.tensor([1]).requires_grad_()
-    with pytest.raises(RuntimeError, match="only Tensors of floating point dtype"):
-        torch.ones(1, dtype=torch.int64, requires_grad=True)
+    x = torch.tensor([1])
+    for ask in (
+        x.requires_grad_,
+        lambda: setattr(x, "requires_grad", True),
+        lambda: torch.ones(1, dtype=torch.int64, requires_grad=True),
+        lambda: torch.nn.Parameter(x),
+    ):
+        with pytest.raises(RuntimeError, match="nly Tensors of floating point and complex dtype can require gradients"):
+            ask()
+    assert not x.requires_grad
+
+
+def test_a_result_cannot_be_told_that_it_needs_no_gradient():
+    y = torch.ones(2, requires_grad=True) * 2
+    for ask in (lambda: y.requires_grad_(False), lambda: setattr(y, "requires_grad", False)):
+        with pytest.raises(RuntimeError, match="you can only change requires_grad flags of leaf variables"):
+            ask()
+    y.requires_grad = True
+    with pytest.raises(RuntimeError, match="requires_grad must be a bool"):
+        y.requires_grad = 1
+    assert y.requires_grad
+
+
+def test_derivatives_of_complex_tensors_are_refused():
+    z = torch.tensor([1 + 2j])
+    x = torch.ones(1, requires_grad=True)
+    for ask in (z.requires_grad_, lambda: x * z, lambda: x * 1j, lambda: x.to(torch.complex64)):
+        with pytest.raises(RuntimeError, match="derivatives of complex tensors are not offered"):
+            ask()
+    with torch.no_grad():
+        assert (x * z).item() == 1 + 2j
 
 
 def test_copies():
@@ -225,5 +253,141 @@ def test_methods_and_functions_are_the_same():
     for name in ("exp", "add", "sum", "reshape", "matmul", "where", "gather"):
         assert callable(getattr(torch, name))
         assert callable(getattr(torch.Tensor, name))
-    assert torch.Tensor.exp is torch.exp
+    assert torch.Tensor.exp is inspect.unwrap(torch.exp)
     assert torch.Tensor.exp.__doc__.startswith("e^x")
+
+
+def test_one_kind_of_memory():
+    x = torch.ones(2)
+    assert (x.is_cpu, x.is_sparse, x.is_quantized, x.is_meta, x.is_mkldnn) == (True, False, False, False, False)
+    assert x.layout is torch.strided
+    assert repr(x.layout) == "torch.strided"
+    assert (x.get_device(), x.is_pinned(), x.is_shared(), x.is_inference()) == (-1, False, False, False)
+    assert (x.is_conj(), x.is_neg()) == (False, False)
+    assert x.pin_memory() is x
+    assert x.is_same_size(torch.zeros(2))
+    assert not x.is_same_size(torch.zeros(2, 1))
+    assert [torch.ones(1).to(t).is_signed() for t in (torch.int8, torch.uint8, torch.bool)] == [True, False, False]
+    assert torch.tensor(2).is_nonzero()
+    with pytest.raises(RuntimeError, match="ambiguous"):
+        x.is_nonzero()
+    with pytest.raises(RuntimeError, match="share_memory_"):
+        x.share_memory_()
+    for format in (torch.channels_last, torch.preserve_format, torch.strided):
+        assert copy.deepcopy(format) is format
+
+
+def test_storage():
+    x = torch.arange(4, dtype=torch.int16)
+    y = x[1:]
+    memory, bytes_ = y.storage(), y.untyped_storage()
+    assert (memory.tolist(), len(memory), memory.size(), memory.nbytes()) == ([0, 1, 2, 3], 4, 4, 8)
+    assert (memory.dtype, memory.element_size(), memory[1], memory[1:3]) == (torch.int16, 2, 1, [1, 2])
+    assert (len(bytes_), bytes_.nbytes(), bytes_.element_size()) == (8, 8, 1)
+    assert memory.untyped().tolist() == bytes_.tolist() == [0, 0, 1, 0, 2, 0, 3, 0]
+    assert memory.data_ptr() == bytes_.data_ptr() == x.data_ptr() == y.data_ptr() - 2
+    assert (memory.is_shared(), memory.is_pinned(), memory.is_cuda, memory.device.type) == (False, False, False, "cpu")
+    memory[2] = 20
+    assert (x[2].item(), list(memory)) == (20, [0, 1, 20, 3])
+    assert repr(bytes_).endswith(" 0\n[torch.storage.UntypedStorage(device=cpu) of size 8]")
+    assert torch.zeros(0, 3).untyped_storage().nbytes() == 0
+    assert x[4:].untyped_storage().nbytes() == 8
+    assert torch.zeros(0).data_ptr() == 0
+
+
+def test_showing_the_same_memory():
+    x = torch.arange(6.0).view(2, 3)
+    assert x.is_set_to(x.view(2, 3))
+    assert not x.is_set_to(x.view(3, 2))
+    assert not x.is_set_to(x.clone())
+    y = torch.zeros(1)
+    assert y.set_(x) is y
+    assert y.is_set_to(x)
+    y.mul_(2)
+    assert x.tolist() == [[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]]
+
+
+def test_memory_formats():
+    x = torch.arange(24.0).view(1, 2, 3, 4).requires_grad_()
+    y = x.to(memory_format=torch.channels_last)
+    assert y.stride() == (24, 1, 8, 2)
+    assert (y.is_contiguous(), y.is_contiguous(memory_format=torch.channels_last)) == (False, True)
+    assert y.to(memory_format=torch.channels_last) is y
+    assert y.contiguous(memory_format=torch.channels_last) is y
+    assert y.contiguous().stride() == x.stride()
+    assert y.tolist() == x.tolist()
+    (y * y).sum().backward()
+    assert x.grad.tolist() == (2 * x).tolist()
+    for call in (torch.Tensor.contiguous, torch.Tensor.clone, torch.Tensor.to, torch.Tensor.double):
+        with pytest.raises(RuntimeError, match="required rank 4 tensor to use channels_last format"):
+            call(torch.ones(2, 3), memory_format=torch.channels_last)
+    with pytest.raises(RuntimeError, match="preserve memory format is unsupported"):
+        torch.ones(2).contiguous(memory_format=torch.preserve_format)
+
+
+def test_turned():
+    x = torch.ones(2, 3, 4)
+    with pytest.warns(UserWarning, match=r"use of `x.T` on tensors of dimension other than 2"):
+        assert x.T.shape == (4, 3, 2)
+    for name in ("T", "mT", "H", "mH"):
+        assert getattr(x[0], name).shape == (4, 3)
+        with pytest.warns(UserWarning, match=f"Tensor.{name} is deprecated on 0-D tensors"):
+            assert getattr(torch.tensor(1.0), name).shape == ()
+    assert torch.ones(3).T.shape == (3,)
+    for name in ("mT", "mH"):
+        assert getattr(x, name).shape == (2, 4, 3)
+        with pytest.raises(RuntimeError, match=f"tensor.{name} is only supported on matrices or batches of matrices"):
+            getattr(torch.ones(3), name)
+    with pytest.raises(RuntimeError, match=r"tensor.adjoint\(\) is only supported on matrices"):
+        torch.ones(3).adjoint()
+    for y in (x, torch.ones(3)):
+        with pytest.raises(RuntimeError, match=rf"tensor.H is only supported on matrices .* Got {y.ndim}-D tensor"):
+            _ = y.H
+    assert torch.tensor([[1 + 2j, 3]]).mH.tolist() == [[1 - 2j], [3 - 0j]]
+
+
+def test_arguments_of_to():
+    x = torch.ones(2)
+    assert x.to("cpu", torch.float64, True, False).dtype is torch.float64
+    assert x.to(None, torch.int8).dtype is torch.int8
+    assert x.to(torch.float32, False, True) is not x
+    assert x.to(copy=True) is not x
+    assert x.to(torch.zeros(1, dtype=torch.int8), True).dtype is torch.int8
+    assert x.to(None) is x.to(dtype=None) is x
+    for wrong in ((1.5,), (torch.float32, torch.float64), (torch.float32, True, True, True), ("cpu", 3.0)):
+        with pytest.raises(TypeError, match="to\\(\\) received an invalid argument"):
+            x.to(*wrong)
+    with pytest.raises(TypeError, match="must be Tensor, not int"):
+        x.type_as(3)
+
+
+def test_names_of_types():
+    assert torch.ones(1).type("torch.IntTensor").type() == "torch.IntTensor"
+    assert torch.ones(1).type(torch.LongTensor).dtype is torch.int64
+    assert torch.ones(1).cdouble().type() == "torch.ComplexDoubleTensor"
+    with pytest.raises(ValueError, match=r"invalid type: 'torch.Foo'"):
+        torch.ones(1).type("torch.Foo")
+
+
+def test_python_protocols():
+    x = torch.arange(3)
+    assert reversed(x).tolist() == [2, 1, 0]
+    assert reversed(torch.tensor(1)).item() == 1
+    with pytest.raises(TypeError, match="does not support deleting items"):
+        del x[0]
+    assert x.apply_(lambda v: v * 2).tolist() == [0, 2, 4]
+    assert x.map_(torch.tensor(1), lambda a, b: a + b).tolist() == [1, 3, 5]
+    with pytest.raises(IndexError, match="Dimension out of range"):
+        x.stride(1)
+
+
+def test_dimensions_have_a_limit():
+    x = torch.ones([1] * 64)
+    for call in (
+        lambda: x.unsqueeze(0),
+        lambda: x.reshape([1] * 65),
+        lambda: x.view([1] * 65),
+        lambda: x[0].expand([1] * 65),
+    ):
+        with pytest.raises(RuntimeError, match="only tensors with up to 64 dims are supported"):
+            call()

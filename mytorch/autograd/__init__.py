@@ -22,6 +22,7 @@ from mytorch.autograd.grad_mode import (
     is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
+    set_multithreading_enabled,
 )
 from mytorch.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from mytorch.autograd.variable import Variable
@@ -46,4 +47,5 @@ __all__ = [
     "no_grad",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "set_multithreading_enabled",
 ]

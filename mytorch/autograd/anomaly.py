@@ -40,7 +40,7 @@ class _Watch:
         node.forward_stack = _calls()
         if self.node is not None:  # names and lines only: a reference to the node could close a circle
             inducing = self.node
-            node.metadata()["induced_by"] = (inducing.name(), inducing.forward_stack, _descent(inducing))
+            node.metadata["induced_by"] = (inducing.name(), inducing.forward_stack, _descent(inducing))
         if self.next_observer is not None:
             self.next_observer(node)
 
@@ -82,7 +82,7 @@ class _Watch:
 
 def _descent(node: Node) -> Any:
     """Within which derivative an operation was called: its name, its calls, and its own descent; or None."""
-    return node.metadata().get("induced_by")
+    return node.metadata.get("induced_by")
 
 
 def _calls() -> Stack:

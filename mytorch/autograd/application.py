@@ -18,6 +18,7 @@ from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import mode
 from mytorch.autograd.node import Node, Pick, PrimitiveNode, new_object, next_number
 from mytorch.autograd.primitive import BY_NUMPY_NAME, TABLE, Primitive, input_names, kept_for
+from mytorch.autograd.real import require_real
 from mytorch.backend.dtypes import common_dtype, default_float
 from mytorch.backend.scalars import as_operand
 
@@ -36,7 +37,7 @@ def wrap(array: Any) -> Any:
     """A new leaf tensor around a raw array (or a NumPy scalar, which NumPy returns for 0-d results)."""
     out = new_object(Tensor)
     out.array = array if type(array) is ndarray else as_raw(array)
-    out.requires_grad = False
+    out.needs_grad = False
     out._grad = out.node = out.version = out.base = None
     return out
 
@@ -55,7 +56,7 @@ def apply1(primitive: Primitive, x: Any) -> Any:
         a = x.array
     except AttributeError:
         raise wrong_argument(primitive.name, x) from None
-    needed = x.requires_grad and mode.enabled
+    needed = x.needs_grad and mode.enabled
     if primitive.to_float and not needed and a.dtype.kind in "biu":
         a = a.astype(default_float())
     result = primitive.kernel(a) if type(a) is ndarray else primitive.kernel_for(a)(a)
@@ -80,12 +81,12 @@ def apply1(primitive: Primitive, x: Any) -> Any:
         else:
             node.out = None
         out.node = node
-        out.requires_grad = True
+        out.needs_grad = True
         if mode.observe is not None:
             mode.observe(node)
     else:
         out.node = None
-        out.requires_grad = False
+        out.needs_grad = False
     return out
 
 
@@ -98,12 +99,12 @@ def apply2(primitive: Primitive, x: Any, y: Any) -> Any:
             if a.dtype.kind != "f":
                 return _apply2_mixed(primitive, x, y)
             b = y if primitive.plain_numbers else as_operand(y, a)
-            need_x, need_y, two_tensors = x.requires_grad, False, False
+            need_x, need_y, two_tensors = x.needs_grad, False, False
         else:
             b = y.array
             if a.dtype is not b.dtype or (primitive.to_float and a.dtype.kind in "biu"):
                 return _apply2_mixed(primitive, x, y)
-            need_x, need_y, two_tensors = x.requires_grad, y.requires_grad, True
+            need_x, need_y, two_tensors = x.needs_grad, y.needs_grad, True
     except AttributeError:
         return _apply2_mixed(primitive, x, y)
     try:
@@ -142,12 +143,12 @@ def apply2(primitive: Primitive, x: Any, y: Any) -> Any:
         else:
             node.out = None
         out.node = node
-        out.requires_grad = True
+        out.needs_grad = True
         if mode.observe is not None:
             mode.observe(node)
     else:
         out.node = None
-        out.requires_grad = False
+        out.needs_grad = False
     return out
 
 
@@ -184,6 +185,8 @@ def convert(value: Any, dtype: np.dtype[Any]) -> Any:
         return value
     if dtype.kind not in "fc":  # integers and booleans have no gradients
         return wrap(value.array.astype(dtype))
+    if value.needs_grad and mode.enabled:
+        require_real(dtype)
     return apply(TABLE["to_copy"], value, dtype=dtype, back=value.array.dtype)
 
 
@@ -217,7 +220,7 @@ def apply(primitive: Primitive, *inputs: Any, **options: Any) -> Any:
     for x in inputs:
         if isinstance(x, DifferentiableArray):
             raw.append(x.array)
-            recording = recording or x.requires_grad
+            recording = recording or x.needs_grad
         else:
             raw.append(x)
     first = raw[0]
@@ -230,16 +233,24 @@ def apply(primitive: Primitive, *inputs: Any, **options: Any) -> Any:
     if primitive.outputs > 1:
         return _wrap_outputs(primitive, inputs, raw, options, aux, result, recording)
     out = wrap(result)
-    if primitive.view and (out.array.base is not None or out.array is first):
-        base = inputs[0] if inputs[0].base is None else inputs[0].base
-        if np.may_share_memory(out.array, base.array):
-            out.base, out.version = base, inputs[0].counter()
-            if base.node is not None or not base.requires_grad:  # else no write through a view can be recorded
-                base.add_view(out)
+    if primitive.view and _shares_memory(out.array, first):
+        x = inputs[0]
+        base = x if x.base is None else x.base
+        out.base, out.version = base, x.counter()
+        if base.node is not None or not base.needs_grad:  # else no write through a view can be recorded
+            base.add_view(out)
     if recording:
         out.node = _record(primitive, inputs, raw, options, aux, out)
-        out.requires_grad = True
+        out.needs_grad = True
     return out
+
+
+def _shares_memory(result: Any, x: Any) -> bool:
+    """Whether the result of a view shows the memory of its input, rather than a copy that had to be made."""
+    owner = result.base
+    if owner is None:
+        return result is x
+    return owner is x or owner is x.base or np.may_share_memory(result, x)
 
 
 def _wrap_outputs(
@@ -255,12 +266,13 @@ def _wrap_outputs(
     outs = tuple(wrap(r) for r in results)
     if recording:
         node = _record(primitive, inputs, raw, options, aux, None)
+        node.outputs = primitive.outputs
         for index, out in enumerate(outs):
             if primitive.differentiable[index]:
                 pick = new_object(Pick)
                 pick.number, pick.index, pick.edges = next_number(), index, (node,)
                 pick.arrays, pick.tensors, pick.out = (), (), None
-                out.node, out.requires_grad = pick, True
+                out.node, out.needs_grad = pick, True
     return outs
 
 
@@ -305,7 +317,7 @@ def _keep_inputs(node: Any, inputs: Sequence[Any], raw: Sequence[Any]) -> bool:
     for x in inputs:
         is_tensor = isinstance(x, DifferentiableArray)
         are_tensors.append(is_tensor)
-        edges.append((x if x.node is None else x.node) if is_tensor and x.requires_grad else None)
+        edges.append((x if x.node is None else x.node) if is_tensor and x.needs_grad else None)
     keep, keep_out, as_shape = kept_for(node.primitive, tuple([edge is not None for edge in edges]))
     arrays, tensors, shapes, versions, keeps_some = [], [], [], [], False
     for i, a in enumerate(raw):
@@ -333,7 +345,7 @@ def _keep_inputs(node: Any, inputs: Sequence[Any], raw: Sequence[Any]) -> bool:
 
 def record_alone(primitive: Primitive, inputs: Sequence[Any], out: Any, **options: Any) -> Node | None:
     """The node of an operation on tensors whose result is in `out` already; None if no input needs a gradient."""
-    if not any(x.requires_grad for x in inputs):
+    if not any(x.needs_grad for x in inputs):
         return None
     return _record(primitive, inputs, [x.array for x in inputs], options, None, out)
 

@@ -1,324 +1,22 @@
-"""The backward pass: from a result to everything that it was made from, in one walk.
-
-`pending` holds the gradients that have arrived so far, by node number. The walk always takes the highest number: since
-a node is newer than all that it points to, no gradient for it can arrive later, and its gradient is complete. A
-gradient is dropped as soon as it has been passed on, and what a node kept is freed behind the walk.
-"""
+"""What users call for derivatives: `backward` and `grad`, which start the walk and hand on what arrives."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
-from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
-from mytorch.autograd.application import TENSORS, apply, as_raw, wrap
+from mytorch.autograd.application import apply, wrap
 from mytorch.autograd.array import DifferentiableArray
+from mytorch.autograd.edges import GradientEdge, as_tensor
 from mytorch.autograd.grad_mode import mode
-from mytorch.autograd.node import Node, Pick
-from mytorch.autograd.primitive import NUMPY, TABLE, namespace_of
+from mytorch.autograd.node import Node
+from mytorch.autograd.primitive import TABLE, namespace_of
+from mytorch.autograd.walk import check_kept, derivatives, run_hooks, walk
 
 __all__ = ["backward", "grad"]
-
-ndarray = np.ndarray
-
-
-def walk(
-    roots: Sequence[Any],
-    gradients: Sequence[Any],
-    *,
-    keep_graph: bool,
-    create_graph: bool,
-    targets: Sequence[DifferentiableArray] | None = None,
-) -> dict[int, list[Any]]:
-    """Carry gradients from `roots` down the graph.
-
-    Returns what arrived at the leaves, or at `targets` if given: by the tensor's id, `[tensor, gradient, owned]`, where
-    `owned` says that nobody else sees the gradient's memory. With `create_graph`, gradients are tensors and every step
-    is recorded; without, they are raw arrays.
-    """
-    heap: list[int] = []  # the numbers of the nodes in `pending`, negated: the highest comes first
-    pending: dict[int, list[Any]] = {}  # by number: node, gradient so far, whether its memory is ours
-    arrived: dict[int, list[Any]] = {}
-    useful = None if targets is None else _leads_to(roots, targets)
-    wanted = None if targets is None else {id(t) for t in targets if t.node is None}
-    captured = {id(t.node): t for t in targets or () if t.node is not None}
-    watch = mode.watch
-
-    for root, gradient in zip(roots, gradients, strict=True):
-        if root.node is None:
-            if wanted is None or id(root) in wanted:
-                _add(arrived, id(root), root, gradient, False)
-        elif _add(pending, root.node.number, root.node, gradient, False):
-            heappush(heap, -root.node.number)
-
-    node: Any = None
-    g: Any = None
-    while True:
-        if node is None:
-            if not heap:
-                return arrived
-            node, g, _ = pending.pop(-heappop(heap))
-        special = node.special
-        if special and (node.hooks is not None or node.captured_by is not None):
-            g = _show_to_observers(node, g)
-        if useful is not None:
-            if id(node) in captured:
-                target = captured[id(node)]
-                _add(arrived, id(target), target, g, False)
-            if node.number not in useful:
-                node = None
-                continue
-        if watch is not None:
-            watch.entering(node)
-        if special or create_graph:
-            if isinstance(node, Pick):
-                _deliver_to_output(pending, heap, node, g)
-                node = None
-                continue
-            _check_kept(node)
-            results = _derivatives(node, g, create_graph)
-            if node.shapes is not None:
-                results = _undo_broadcasting(node.shapes, results, create_graph)
-        else:
-            results = _plain_derivatives(node, g)
-        if watch is not None:
-            watch.leaving(node, results)
-
-        # The newest of the nodes that were reached comes next if nothing newer is pending: chains need no heap.
-        newest: Any = None
-        g_newest: Any = None
-        for edge, gi in zip(node.edges, results):  # noqa: B905 - the keyword `strict` costs 0.2 us
-            if edge is None or gi is None:
-                continue
-            if not create_graph and type(gi) is not ndarray:
-                gi = as_raw(gi)
-            if isinstance(edge, Node):
-                number = edge.number
-                if number in pending:
-                    _add(pending, number, edge, gi, False)
-                elif newest is None:
-                    newest, g_newest = edge, gi
-                elif newest is edge:
-                    g_newest = as_raw(g_newest + gi)
-                else:
-                    if newest.number < number:
-                        newest, g_newest, edge, gi = edge, gi, newest, g_newest
-                    pending[edge.number] = [edge, gi, False]
-                    heappush(heap, -edge.number)
-            elif wanted is None or id(edge) in wanted:
-                owned = not create_graph and node.primitive is not None and gi is not g and gi.base is None
-                _add(arrived, id(edge), edge, gi, owned)
-        if special and node.post_hooks is not None:
-            _run_post_hooks(node, results, g)
-        if not keep_graph and (node.tensors or node.out is not None or node.primitive is None):
-            node.release()
-        if heap and newest is not None and newest.number < -heap[0]:
-            pending[newest.number] = [newest, g_newest, False]
-            heappush(heap, -newest.number)
-            newest = None
-        node, g = newest, g_newest
-
-
-def _plain_derivatives(node: Any, g: Any) -> tuple[Any, ...]:
-    """The gradients for the inputs of an operation of one or two inputs that has no options and no broadcasting."""
-    arrays, out = node.arrays, node.out
-    if arrays is None or (out is not None and node.out_version[0]):
-        _check_kept(node)
-        arrays, out = node.arrays, node.out
-    for tensor in node.tensors:
-        if tensor is not None and tensor.version is not None:
-            _check_kept(node)
-            break
-    xp = NUMPY if type(g) is ndarray else namespace_of(g)
-    vjps = node.primitive.vjps
-    if len(vjps) == 1:
-        return (vjps[0](xp, g, out, arrays[0]),)
-    x, y = arrays
-    edge_x, edge_y = node.edges
-    return (
-        None if edge_x is None or vjps[0] is None else vjps[0](xp, g, out, x, y),
-        None if edge_y is None or vjps[1] is None else vjps[1](xp, g, out, x, y),
-    )
-
-
-def _add(entries: dict[int, list[Any]], key: int, target: Any, gradient: Any, owned: bool) -> bool:
-    """Add a gradient to what has arrived at a place; True if it is the first. In place once the memory is our own."""
-    entry = entries.get(key)
-    if entry is None:
-        entries[key] = [target, gradient, owned]
-        return True
-    held = entry[1]
-    if entry[2] and type(held) is ndarray and held.dtype == gradient.dtype:
-        np.add(held, gradient, out=held)
-    else:
-        entry[1] = as_raw(held + gradient)
-        entry[2] = not isinstance(held, DifferentiableArray)
-    return False
-
-
-def _check_kept(node: Any) -> None:
-    """Refuse to go on with values that were freed, or overwritten since the operation used them."""
-    while node.arrays is None and node.recompute is not None:  # more than once where checkpoints are nested
-        node.recompute(node)
-    if node.arrays is None:
-        raise RuntimeError(
-            f"Trying to backward through the graph a second time: what {node.name()} had kept for its derivative "
-            "was freed by the first backward(). Pass retain_graph=True to the first backward() or grad() if you "
-            "need to go through the graph again."
-        )
-    for position, tensor in enumerate(node.tensors):
-        if tensor is not None and tensor.version is not None:
-            expected = 0 if node.versions is None else node.versions[position]
-            if tensor.version[0] != expected:
-                raise overwritten(node, tensor.array, expected, tensor.version[0], f"input {position} of")
-    if node.out is not None:
-        found, expected = node.out_version[0], node.out_expected
-        if found != expected:
-            raise overwritten(node, node.out, expected, found, "output 0 of")
-
-
-def _undo_broadcasting(shapes: Sequence[Any], results: Sequence[Any], create_graph: bool) -> list[Any]:
-    """Sum each gradient over the dimensions in which its input had been stretched."""
-    return [
-        g
-        if g is None or shape is None or g.shape == shape
-        else apply(TABLE["sum_to"], g, shape=shape)
-        if create_graph
-        else namespace_of(g).sum_to(g, shape)
-        for g, shape in zip(results, shapes, strict=True)
-    ]
-
-
-def _show_to_observers(node: Any, g: Any) -> Any:
-    """Hooks on a gradient may replace it; `retain_grad` keeps it."""
-    if node.hooks is not None:
-        g = _run_hooks(node.hooks, g)
-    if node.captured_by is not None:
-        _capture(node.captured_by, g)
-    return g
-
-
-def _derivatives(node: Any, g: Any, create_graph: bool) -> Sequence[Any]:
-    """The gradients for a node's inputs, from its primitive's vjps or its own `backward`."""
-    primitive = node.primitive
-    xp = TENSORS if create_graph else NUMPY if type(g) in (ndarray, tuple) else namespace_of(g)
-    if primitive is None:
-        return node.backward(xp, g, create_graph)
-    options = node.options
-    out = node.out
-    if create_graph:
-        inputs = _inputs_as_tensors(node)
-        if out is not None:
-            out = _result_as_tensor(node)
-        if primitive.aux:
-            options = {**(options or {}), "aux": None}
-    else:
-        inputs = node.arrays
-        if primitive.aux:
-            options = {**(options or {}), "aux": node.aux}
-    if primitive.joint is not None:
-        needs = tuple([edge is not None for edge in node.edges])
-        return primitive.joint(xp, g, out, *inputs, needs=needs, **(options or {}))
-    results: list[Any] = []
-    for edge, vjp in zip(node.edges, primitive.vjps, strict=True):
-        if edge is None or vjp is None:
-            results.append(None)
-        elif options is None:
-            results.append(vjp(xp, g, out, *inputs))
-        else:
-            results.append(vjp(xp, g, out, *inputs, **options))
-    return results
-
-
-def _inputs_as_tensors(node: Any) -> tuple[Any, ...]:
-    if not node.tensors:
-        return node.arrays
-    return tuple([a if t is None else t for a, t in zip(node.arrays, node.tensors, strict=True)])
-
-
-def _result_as_tensor(node: Any) -> Any:
-    """The node's result as a tensor that still knows where it came from."""
-    out = wrap(node.out)
-    out.node, out.requires_grad = node, True
-    return out
-
-
-def _deliver_to_output(pending: dict[int, list[Any]], heap: list[int], pick: Any, g: Any) -> None:
-    """Collect the gradients of the outputs of one operation in a tuple, a place for each."""
-    node = pick.edges[0]
-    entry = pending.get(node.number)
-    if entry is None:
-        entry = pending[node.number] = [node, (None,) * node.outputs, False]
-        heappush(heap, -node.number)
-    entry[1] = (*entry[1][: pick.index], g, *entry[1][pick.index + 1 :])
-
-
-def overwritten(node: Any, array: Any, expected: int, found: int, what: str) -> RuntimeError:
-    from mytorch.backend.dtypes import of
-
-    kind = {"float32": "FloatTensor", "float64": "DoubleTensor"}.get(of(array.dtype).name, "Tensor")
-    shape = list(array.shape)
-    return RuntimeError(
-        "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[torch.{kind} {shape}], which is {what} {node.name()}, is at version {found}; expected version {expected} "
-        "instead. Hint: clone() the tensor before changing it in place, or use the out-of-place operation."
-    )
-
-
-def _run_hooks(hooks: dict[int, Any], g: Any) -> Any:
-    """Let each hook look at the gradient and replace it. Hooks see tensors."""
-    raw = not isinstance(g, DifferentiableArray) and not isinstance(g, tuple)
-    value = wrap(g) if raw else g
-    for hook in list(hooks.values()):
-        changed = hook(value)
-        if changed is not None:
-            value = changed
-    return value.array if raw else value
-
-
-def _run_post_hooks(node: Any, results: Sequence[Any], g: Any) -> None:
-    def seen(value: Any) -> Any:
-        return wrap(value) if value is not None and not isinstance(value, DifferentiableArray) else value
-
-    incoming = tuple(seen(v) for v in g) if isinstance(g, tuple) else (seen(g),)
-    for hook in list(node.post_hooks.values()):
-        hook(tuple(seen(r) for r in results), incoming)
-
-
-def _capture(reference: Any, g: Any) -> None:
-    """Keep the gradient of a tensor that asked for it with `retain_grad`."""
-    tensor = reference()
-    if tensor is not None:
-        value = g if isinstance(g, DifferentiableArray) else wrap(g.copy())
-        tensor._grad = value if tensor._grad is None else tensor._grad + value
-
-
-def _leads_to(roots: Sequence[Any], targets: Sequence[DifferentiableArray]) -> set[int]:
-    """The numbers of the nodes from which some target can be reached: no other derivative need be computed."""
-    ends = {id(t) for t in targets if t.node is None}
-    made = {id(t.node) for t in targets if t.node is not None}
-    seen: dict[int, Node] = {}
-    stack = [r.node for r in roots if r.node is not None]
-    while stack:
-        node = stack.pop()
-        if node.number not in seen:
-            seen[node.number] = node
-            stack.extend(e for e in node.edges if isinstance(e, Node))
-    useful: set[int] = set()
-    for number in sorted(seen):  # from the oldest, so that a node's inputs are decided before it
-        for edge in seen[number].edges:
-            if edge is not None and (
-                id(edge) in ends or id(edge) in made or (isinstance(edge, Node) and edge.number in useful)
-            ):
-                useful.add(number)
-                break
-    return useful
-
-
-# --- what users call ------------------------------------------------------------------------------------------------
-
 
 def backward(
     tensors: Any,
@@ -347,10 +45,10 @@ def backward(
     tensor(6.)
     """
     roots = _as_tuple(tensors)
-    gradients = _start(roots, grad_tensors, create_graph)
     targets = None if inputs is None else _as_tuple(inputs)
     if targets is not None and not targets:
-        raise RuntimeError("'inputs' argument to backward() cannot be empty.")
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    gradients = _start(roots, grad_tensors, create_graph, targets)
     keep = create_graph if retain_graph is None else retain_graph
     arrived = _in_mode(create_graph, roots, gradients, keep, targets)
     for leaf, gradient, owned in arrived.values():
@@ -375,9 +73,10 @@ def grad(
         grad_outputs: for each output, the gradient that flows into it; may be None for an output of one element.
         retain_graph: as in `backward`.
         create_graph: make the gradients differentiable.
-        only_inputs: must be True, as in PyTorch.
+        only_inputs: has no effect, as in PyTorch.
         allow_unused: give None for an input that the outputs do not depend on, instead of an error.
-        is_grads_batched: not supported; use a loop.
+        is_grads_batched: `grad_outputs` have one dimension more, in front; the gradients for each of its rows, which
+            are computed one after the other, are stacked.
         materialize_grads: give zeros instead of None.
 
     Raises:
@@ -389,17 +88,24 @@ def grad(
     >>> mytorch.autograd.grad(first, x)
     (tensor(12.),)
     """
-    if is_grads_batched:
-        raise NotImplementedError("grad(): is_grads_batched is not supported; call grad() once for every row")
     if not only_inputs:
-        raise ValueError("grad(): only_inputs=False is not supported; use backward() to fill every leaf's .grad")
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for "
+            "other parts of the graph, please use torch.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
     if materialize_grads and allow_unused is False:
-        raise ValueError("grad(): materialize_grads=True needs allow_unused=True (or its default)")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     roots, targets = _as_tuple(outputs), _as_tuple(inputs)
     for target in targets:
         if not target.requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
-    gradients = _start(roots, grad_outputs, create_graph)
+    if is_grads_batched:
+        return _row_by_row(roots, targets, grad_outputs, create_graph, allow_unused, materialize_grads)
+    gradients = _start(roots, grad_outputs, create_graph, targets)
     keep = create_graph if retain_graph is None else retain_graph
     arrived = _in_mode(create_graph, roots, gradients, keep, targets)
     found = []
@@ -408,7 +114,7 @@ def grad(
         if entry is not None:
             value = entry[1]
             if target.node is None and target.hooks is not None:
-                value = _run_hooks(target.hooks, value)
+                value = run_hooks(target.hooks, value)
             found.append(value if isinstance(value, DifferentiableArray) else wrap(value))
         elif materialize_grads:
             found.append(wrap(np.zeros_like(target.array)))
@@ -416,16 +122,39 @@ def grad(
             found.append(None)
         else:
             raise RuntimeError(
-                f"One of the differentiated Tensors (input {position}) appears to not have been used in the graph. "
+                f"The differentiated Tensor at index {position} appears to not have been used in the graph. "
                 "Set allow_unused=True if this is the desired behavior."
             )
     return tuple(found)
 
 
+def _row_by_row(
+    roots: Sequence[Any],
+    targets: Sequence[Any],
+    grad_outputs: Any,
+    create_graph: bool,
+    allow_unused: bool | None,
+    materialize_grads: bool,
+) -> tuple[Any, ...]:
+    """The gradients for each row of batched `grad_outputs`, stacked. The graph is kept."""
+    given = _as_tuple(grad_outputs)
+    counts = {g.array.shape[0] for g in given if g is not None and g.array.ndim}
+    if len(counts) != 1:
+        raise RuntimeError(
+            "is_grads_batched=True: grad_outputs must have a first dimension, of the same size in all of them; got "
+            f"shapes {[None if g is None else list(g.array.shape) for g in given]}"
+        )
+    rows = []
+    for i in range(counts.pop()):
+        row = [None if g is None else g[i] for g in given]
+        rows.append(grad(roots, targets, row, True, create_graph, True, allow_unused, False, materialize_grads))
+    return tuple([None if gs[0] is None else apply(TABLE["stack"], *gs, axis=0) for gs in zip(*rows, strict=True)])
+
+
 def apply_node(node: Node, gradient: Any) -> Any:
     """The derivatives of one node for a gradient given by hand."""
-    _check_kept(node)
-    results = _derivatives(node, gradient.array, create_graph=False)
+    check_kept(node)
+    results = derivatives(node, node.edges, gradient.array, create_graph=False)
     tensors = [None if r is None else wrap(r) for r in results]
     return tensors[0] if len(tensors) == 1 else tuple(tensors)
 
@@ -449,7 +178,7 @@ def _in_mode(
 def _accumulate(leaf: Any, g: Any, owned: bool, create_graph: bool) -> None:
     """Add what arrived at a leaf (or a wanted tensor) to its `.grad`."""
     if leaf.node is None and leaf.hooks is not None:
-        g, owned = _run_hooks(leaf.hooks, g), False
+        g, owned = run_hooks(leaf.hooks, g), False
     held = leaf._grad
     if create_graph:
         leaf._grad = g if held is None else held + g
@@ -467,20 +196,24 @@ def _accumulate(leaf: Any, g: Any, owned: bool, create_graph: bool) -> None:
 def _as_tuple(tensors: Any) -> tuple[Any, ...]:
     if isinstance(tensors, DifferentiableArray):
         return (tensors,)
+    if isinstance(tensors, GradientEdge):
+        return (tensors.ownership_token,)
     if isinstance(tensors, Iterable):
-        return tuple(tensors)
+        return tuple([as_tensor(tensor) for tensor in tensors])
     raise TypeError(f"expected a tensor or a sequence of tensors, got {type(tensors).__name__}")
 
 
-def _start(roots: Sequence[Any], grad_tensors: Any, create_graph: bool) -> list[Any]:
+def _start(roots: Sequence[Any], grad_tensors: Any, create_graph: bool, targets: Sequence[Any] | None) -> list[Any]:
     """The gradients that the walk starts with: those given, or 1 for a result of one element."""
+    for hook in mode.multi_hooks:
+        hook.begin(roots, targets)
     given = (None,) * len(roots) if grad_tensors is None else _as_tuple(grad_tensors)
     if len(given) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(given)} gradients")
     gradients = []
-    for root, gradient in zip(roots, given, strict=True):
+    for position, (root, gradient) in enumerate(zip(roots, given, strict=True)):
         if not root.requires_grad:
-            raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
+            raise RuntimeError(f"element {position} of tensors does not require grad and does not have a grad_fn")
         if gradient is None:
             if root.array.size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
@@ -491,8 +224,8 @@ def _start(roots: Sequence[Any], grad_tensors: Any, create_graph: bool) -> list[
             raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
         elif gradient.array.shape != root.array.shape:
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[0] has a shape of torch.Size({list(gradient.array.shape)}) and "
-                f"output[0] has a shape of torch.Size({list(root.array.shape)})."
+                f"Mismatch in shape: grad_output[{position}] has a shape of torch.Size({list(gradient.array.shape)}) "
+                f"and output[{position}] has a shape of torch.Size({list(root.array.shape)})."
             )
         gradients.append(gradient if create_graph else gradient.array)
     return gradients

@@ -21,10 +21,10 @@ import numpy as np
 from mytorch.autograd.application import apply as apply_primitive
 from mytorch.autograd.application import convert, wrap
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.engine import overwritten
 from mytorch.autograd.grad_mode import mode, no_grad
 from mytorch.autograd.node import Node, Pick, new_object, next_number
 from mytorch.autograd.primitive import TABLE
+from mytorch.autograd.walk import overwritten
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 
@@ -37,11 +37,15 @@ _FREED = (
 
 
 class _Saved(NamedTuple):
-    """A saved tensor, its version then, and for a result the number of the output that it was."""
+    """A saved tensor, its version then, and for a result the number of the output that it was.
+
+    `unpack` gives the tensor, where `saved_tensors_hooks` have taken it.
+    """
 
     tensor: Any
     version: int
     output: int | None
+    unpack: Callable[[], Any] | None = None
 
 
 class FunctionCtx:
@@ -65,6 +69,9 @@ class FunctionCtx:
         They may be arguments, results or anything computed in between; a later in-place change is detected.
         """
         self._to_save = tensors
+
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Accepted without effect: it is for derivatives in forward mode, which are not offered."""
 
     def mark_dirty(self, *tensors: Any) -> None:
         """Say which arguments `forward` has changed in place; it must return them."""
@@ -101,16 +108,18 @@ class FunctionCtx:
 
     def _restore(self, position: int, saved: _Saved) -> Any:
         tensor, node = saved.tensor, self._node()
+        if saved.unpack is not None:
+            tensor = saved.unpack()
         if node is None:  # nothing can be differentiated any more
             return tensor
         found = 0 if tensor.version is None else tensor.version[0]
-        if found != saved.version:
+        if saved.unpack is None and found != saved.version:
             raise overwritten(node, tensor.array, saved.version, found, f"saved tensor {position} of")
         if saved.output is None:
             return tensor
         result = wrap(tensor.array)
         result.version = tensor.version
-        result.node, result.requires_grad = node.output(saved.output), True
+        result.node, result.needs_grad = node.output(saved.output), True
         return result
 
 
@@ -283,6 +292,13 @@ class Function:
 
     vjp = backward
 
+    generate_vmap_rule: ClassVar[bool] = False  # read by nothing here
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """A derivative in forward mode. A subclass may define it, but nothing here calls it."""
+        raise NotImplementedError("forward mode automatic differentiation is not offered: define and use backward()")
+
     @classmethod
     def _derivative(cls) -> Callable[..., Any]:
         if cls.vjp is Function.vjp:
@@ -411,11 +427,16 @@ def _tie(node: FunctionNode, returned: Sequence[Any], results: Sequence[Any]) ->
             continue
         kinds.append((result.array.shape, result.array.dtype))
         if _among(original, ctx._non_differentiable) or result.array.dtype.kind not in "fc":
-            result.node, result.requires_grad = None, False
+            result.node, result.needs_grad = None, False
             continue
         if _among(result, ctx._dirty):
             _check_writable(result)
-        result.node, result.requires_grad = node.output(index), True
+        if _among(result, ctx._dirty) and (result.base is not None or result.views):
+            _write_to_shared_memory(result, node.output(index))
+        else:
+            result.node, result.needs_grad = node.output(index), True
+            if result.base is not None:
+                result.base = _unwritable(result.base)
         tied.append((result, index))
     node.returned = tuple(kinds)
     ctx._node = weakref.ref(node)
@@ -426,11 +447,23 @@ def _tie(node: FunctionNode, returned: Sequence[Any], results: Sequence[Any]) ->
 def _check_writable(x: Any) -> None:
     if x.node is None and x.requires_grad:
         raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
-    if x.base is not None:
-        raise NotImplementedError(
-            "a Function that changes a view in place is not supported where gradients are needed: clone() the view "
-            "first"
-        )
+
+
+def _unwritable(base: Any) -> Any:
+    """A stand-in for the tensor that a result is a view of: a leaf, so that writing to the view is refused.
+
+    Such a write would give the view a history that leaves out the function.
+    """
+    stand_in = wrap(base.array)
+    stand_in.version, stand_in.needs_grad = base.counter(), True
+    return stand_in
+
+
+def _write_to_shared_memory(x: Any, node: Node) -> None:
+    """Let a tensor that other tensors share memory with descend from a node, and let those others know."""
+    result = wrap(x.array.copy())
+    result.node, result.needs_grad = node, True
+    x.copy_(result)
 
 
 def _save(position: int, tensor: Any, tied: Sequence[tuple[Any, int]]) -> _Saved | None:
@@ -485,7 +518,7 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
             alias = output
             if isinstance(output, DifferentiableArray):
                 alias = wrap(output.array)
-                alias.node, alias.requires_grad = node, True
+                alias.node, alias.needs_grad = node, True
             guarded.append(alias)
         return tuple(guarded) if isinstance(outputs, tuple) else guarded[0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
+import warnings
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ __all__ = [
     "is_inference_mode_enabled",
     "no_grad",
     "set_grad_enabled",
+    "set_multithreading_enabled",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,6 +30,8 @@ class _Mode(threading.local):
     - `watch` follows the walk through the graph (anomaly detection): `watch.entering(node)` before a node's derivatives
       are computed, `watch.leaving(node, gradients)` after.
     - `partial`: a backward pass is under way that looks for the gradients of certain tensors only.
+    - `saved_hooks`: the `saved_tensors_hooks` in force, and `hooks_refused` the message with which they are refused.
+    - `multi_hooks`: hooks on several tensors, which are told of every backward pass that begins.
     """
 
     enabled: bool = True
@@ -35,6 +39,9 @@ class _Mode(threading.local):
     observe: Callable[[Any], None] | None = None
     watch: Any = None
     partial: bool = False
+    saved_hooks: Any = None
+    hooks_refused: str | None = None
+    multi_hooks: tuple[Any, ...] = ()
 
 
 mode = _Mode()
@@ -58,6 +65,14 @@ class _GradMode:
         return type(self)()
 
     def __call__(self, function: F) -> F:
+        if inspect.isclass(function):
+            warnings.warn(
+                "Decorating classes is deprecated and will be disabled in future versions. You should only decorate "
+                "functions or methods. To preserve the current behavior of class decoration, you can directly decorate "
+                "the `__init__` method and nothing else.",
+                FutureWarning,
+                stacklevel=2,
+            )
         if inspect.isgeneratorfunction(function):
 
             @functools.wraps(function)
@@ -86,7 +101,7 @@ class _GradMode:
 
             return generator  # type: ignore[return-value]
 
-        @functools.wraps(function)
+        @functools.wraps(function, updated=() if inspect.isclass(function) else functools.WRAPPER_UPDATES)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             with self._fresh():
                 return function(*args, **kwargs)
@@ -154,6 +169,9 @@ class set_grad_enabled(_GradMode):  # noqa: N801 - PyTorch's name
 class inference_mode(_GradMode):  # noqa: N801 - PyTorch's name
     """Like `no_grad`; `inference_mode(False)` leaves recording as normal.
 
+    Tensors that are made inside are ordinary tensors: where PyTorch refuses to use them in autograd later, they may be
+    used here.
+
     >>> import mytorch
     >>> with mytorch.inference_mode():
     ...     mytorch.is_grad_enabled(), mytorch.is_inference_mode_enabled()
@@ -194,3 +212,19 @@ def is_grad_enabled() -> bool:
 def is_inference_mode_enabled() -> bool:
     """Whether the current code runs under `inference_mode`."""
     return mode.inference
+
+
+class set_multithreading_enabled(_GradMode):  # noqa: N801 - PyTorch's name
+    """Accepted without effect, as a function, a context or a decorator: a backward pass runs in the calling thread."""
+
+    def __init__(self, mode: bool) -> None:
+        self._mode = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def _fresh(self) -> _GradMode:
+        return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,6 +33,15 @@ def gradcheck(
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
+    fast_mode: bool = False,
+    masked: bool | None = None,
 ) -> bool:
     """Compare the gradients of `func` with central finite differences, element by element.
 
@@ -42,47 +52,74 @@ def gradcheck(
         eps: the step of the differences.
         atol, rtol: |analytical - numerical| may be at most atol + rtol * |numerical|.
         raise_exception: raise instead of returning False.
+        nondet_tol: how far the gradients of two backward passes may lie apart.
+        check_grad_dtypes: the gradients must be of the inputs' types.
+        check_backward_ad: False checks nothing but that the function can be called.
+        fast_mode, masked, check_undefined_grad, check_batched_grad: accepted without effect. Every element is checked;
+            there are no sparse tensors; a gradient that is missing counts as zero; batches are computed row by row.
+        check_forward_ad, check_batched_forward_grad: must be False, since there is no forward mode.
 
     Raises:
         GradcheckError: a derivative is wrong; names the output, the input, the element and both values.
         ValueError: no input requires grad.
+        NotImplementedError: forward mode is to be checked.
 
     >>> import mytorch
     >>> x = mytorch.tensor([0.5, 2.0], dtype=mytorch.float64, requires_grad=True)
     >>> mytorch.autograd.gradcheck(lambda x: (x * x).sum(), x)
     True
     """
+    if check_forward_ad or check_batched_forward_grad:
+        raise NotImplementedError("gradcheck: forward mode automatic differentiation is not offered")
     inputs = (inputs,) if isinstance(inputs, DifferentiableArray) else tuple(inputs)
     checked = [(i, x) for i, x in enumerate(inputs) if isinstance(x, DifferentiableArray) and x.requires_grad]
     if not checked:
-        raise ValueError("gradcheck expects at least one input that requires grad, but none of the inputs does")
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
+            "requires_grad=True."
+        )
     for i, x in checked:
         if x.array.dtype != np.float64:
-            raise ValueError(f"gradcheck needs float64 inputs that require grad; input {i} is {x.array.dtype}")
-    outputs = [o for o in _tensors(func(*inputs)) if o.requires_grad]
-    differentiable = [n for n, o in enumerate(_tensors(func(*inputs))) if o.requires_grad]
-    for position, (n, output) in enumerate(zip(differentiable, outputs, strict=True)):
-        if output.array.dtype.kind != "f":
-            raise ValueError(f"gradcheck: output {n} is {output.array.dtype}, not a real floating type")
-        analytical = _jacobian(output, [x for _, x in checked])
-        for (i, x), found in zip(checked, analytical, strict=True):
-            expected = _differences(functools.partial(_value_of, func, inputs, n), x.array, eps)
-            wrong = ~(np.abs(found - expected) <= atol + rtol * np.abs(expected))
-            if wrong.any():
-                if not raise_exception:
-                    return False
-                raise GradcheckError(_describe(position, i, wrong, found, expected, output, x))
+            warnings.warn(
+                f"Input #{i} requires gradient and is not a double precision floating point or complex. This check "
+                "will likely fail if all the inputs are not of double precision floating point or complex. ",
+                stacklevel=2,
+            )
+    every = _tensors(func(*inputs))
+    outputs = [(n, o) for n, o in enumerate(every) if o.requires_grad] if check_backward_ad else []
+    try:
+        for n, output in outputs:
+            leaves = [x for _, x in checked]
+            analytical = _jacobian(output, leaves, check_grad_dtypes)
+            again = _jacobian(output, leaves, check_grad_dtypes)
+            for (i, x), found, repeated in zip(checked, analytical, again, strict=True):
+                if not (np.abs(found - repeated) <= nondet_tol).all():
+                    raise GradcheckError(
+                        "Backward is not reentrant, i.e., running backward with same input and grad_output multiple "
+                        f"times gives different values (output {n}, input {i}). The tolerance for nondeterminism was "
+                        f"{nondet_tol}."
+                    )
+                expected = _differences(functools.partial(_value_of, func, inputs, n), x.array, eps)
+                wrong = ~(np.abs(found - expected) <= atol + rtol * np.abs(expected))
+                if wrong.any():
+                    raise GradcheckError(_describe(n, i, wrong, found, expected, output, x))
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
     return True
 
 
-def _jacobian(output: Any, inputs: Sequence[Any]) -> list[Any]:
+def _jacobian(output: Any, inputs: Sequence[Any], check_types: bool) -> list[Any]:
     """The derivatives of every element of `output` by every element of each input: (output size, input size)."""
     rows: list[list[Any]] = [[] for _ in inputs]
     for k in range(output.array.size):
-        direction = np.zeros(output.array.shape)
+        direction = np.zeros(output.array.shape, output.array.dtype)
         direction.flat[k] = 1.0
         gradients = grad(output, inputs, wrap(direction), retain_graph=True, allow_unused=True)
         for row, x, g in zip(rows, inputs, gradients, strict=True):
+            if check_types and g is not None and g.array.dtype != x.array.dtype:
+                raise GradcheckError(f"Gradient has dtype mismatch: it is {g.dtype}, its input is {x.dtype}")
             row.append(np.zeros(x.array.size) if g is None else g.array.ravel())
     return [np.array(r).reshape(output.array.size, x.array.size) for r, x in zip(rows, inputs, strict=True)]
 
@@ -101,7 +138,7 @@ def _differences(value: Callable[[], Any], x: Any, eps: float) -> Any:
         x[index] = held - eps
         below = value().copy()
         x[index] = held
-        columns.append((above - below).ravel() / (2 * eps))
+        columns.append((above.astype(np.float64) - below).ravel() / (2 * eps))
     return np.stack(columns, axis=1) if columns else np.zeros((value().size, 0))
 
 
@@ -124,12 +161,25 @@ def gradgradcheck(
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,
+    gen_non_contig_grad_outputs: bool = False,
     raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
+    fast_mode: bool = False,
+    masked: bool = False,
 ) -> bool:
     """`gradcheck` of the gradients of `func`: is the second derivative right?
 
     Args:
         grad_outputs: the gradients that flow into the outputs; random ones if not given.
+        gen_non_contig_grad_outputs: let the random ones lie in memory with gaps.
+        check_rev_over_rev: False checks nothing but that the gradients can be computed.
+        check_fwd_over_rev: must be False, since there is no forward mode.
+        eps, atol, rtol, ...: as for `gradcheck`.
 
     >>> import mytorch
     >>> x = mytorch.tensor([0.5, 2.0], dtype=mytorch.float64, requires_grad=True)
@@ -138,12 +188,9 @@ def gradgradcheck(
     """
     inputs = (inputs,) if isinstance(inputs, DifferentiableArray) else tuple(inputs)
     chosen = [i for i, x in enumerate(inputs) if isinstance(x, DifferentiableArray) and x.requires_grad]
-    outputs = [o for o in _tensors(func(*inputs)) if o.requires_grad]
     if grad_outputs is None:
-        random = np.random.default_rng(0)
-        directions = [wrap(random.standard_normal(o.array.shape)) for o in outputs]
-        for direction in directions:
-            direction.requires_grad = True
+        outputs = [o for o in _tensors(func(*inputs)) if o.requires_grad]
+        directions = [_random_like(o.array, gen_non_contig_grad_outputs) for o in outputs]
     else:
         directions = _tensors(grad_outputs)
 
@@ -157,5 +204,25 @@ def gradgradcheck(
         )
 
     return gradcheck(
-        first_derivatives, (*inputs, *directions), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception
+        first_derivatives,
+        (*inputs, *directions),
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+        nondet_tol=nondet_tol,
+        check_grad_dtypes=check_grad_dtypes,
+        check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
     )
+
+
+def _random_like(array: Any, with_gaps: bool) -> Any:
+    """A random tensor of an array's shape and type that requires grad."""
+    random = np.random.default_rng(0)
+    values = random.standard_normal(array.shape).astype(array.dtype)
+    if with_gaps and values.ndim:
+        values = np.repeat(values, 2, axis=-1)[..., ::2]
+    direction = wrap(values)
+    direction.requires_grad = True
+    return direction

@@ -57,6 +57,9 @@ class Node:
         """PyTorch's name of the derivative, e.g. `MulBackward0`."""
         return type(self).__name__
 
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
     def shown(self) -> Node:
         """This node as users see it: of the class that is named for its derivative."""
         return self
@@ -66,6 +69,7 @@ class Node:
         """The nodes that the inputs came from, as PyTorch gives them: pairs of node and output number."""
         return tuple(_as_function(edge) for edge in self.edges)
 
+    @property
     def metadata(self) -> dict[str, Any]:
         """A dictionary for the user's own notes on this node."""
         held: dict[str, Any] = self.__dict__.setdefault("_metadata", {})

@@ -147,10 +147,10 @@ class Primitive:
             self.keeps_x, self.keeps_result = self.keeps[0][0], self.keeps_out[0]
             return
         self.keeps_by_need: dict[tuple[bool, bool], tuple[bool, bool, bool]] = {}
-        for need in itertools.product((False, True), repeat=2):
-            rows = [(*self.keeps[i], self.keeps_out[i]) for i in range(2) if need[i]]
+        for need_x, need_y in itertools.product((False, True), repeat=2):
+            rows = [(*self.keeps[i], self.keeps_out[i]) for i, need in enumerate((need_x, need_y)) if need]
             keep_x, keep_y, keep_out = (any(column) for column in zip(*rows, strict=True)) if rows else (False,) * 3
-            self.keeps_by_need[need] = keep_x, keep_y, keep_out
+            self.keeps_by_need[need_x, need_y] = keep_x, keep_y, keep_out
 
     def kernel_for(self, array: Any) -> Callable[..., Any]:
         """The forward, bound to the library that the raw array belongs to."""

@@ -7,6 +7,7 @@ a float, and a tensor with dimensions outranks a 0-d tensor, which outranks a Py
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -54,11 +55,17 @@ class dtype:  # noqa: N801 - PyTorch's name
 
     @property
     def is_signed(self) -> bool:
-        """False for bool and uint8."""
+        """False for bool and the unsigned integers."""
         return self.numpy.kind not in "bu"
 
     def to_complex(self) -> dtype:
-        """The complex type whose parts are of this type (float32 -> complex64)."""
+        """The complex type whose parts are of this type (float32 -> complex64).
+
+        Raises:
+            RuntimeError: there is none, as for integers; PyTorch's complex32 does not exist here.
+        """
+        if self.numpy.kind not in "fc" or self.numpy == np.float16:
+            raise RuntimeError(f"Unknown Complex ScalarType for {type_name(self.numpy)}")
         return of(np.result_type(self.numpy, np.complex64))
 
     def to_real(self) -> dtype:
@@ -86,13 +93,25 @@ int8 = dtype("int8", np.int8)
 int16 = short = dtype("int16", np.int16)
 int32 = dtype("int32", np.int32)
 int64 = long = dtype("int64", np.int64)
+# These three hold values and can be converted; as in PyTorch, there is no promotion among integers for them.
+uint16 = dtype("uint16", np.uint16)
+uint32 = dtype("uint32", np.uint32)
+uint64 = dtype("uint64", np.uint64)
 bool_ = dtype("bool", np.bool_)
 complex64 = cfloat = dtype("complex64", np.complex64)
 complex128 = cdouble = dtype("complex128", np.complex128)
 
-ALL: Final = (float16, float32, float64, uint8, int8, int16, int32, int64, bool_, complex64, complex128)
+PROMOTED: Final = (float16, float32, float64, uint8, int8, int16, int32, int64, bool_, complex64, complex128)
+ALL: Final = (*PROMOTED, uint16, uint32, uint64)
 _BY_NUMPY: Final = {d.numpy: d for d in ALL}
+_BARE: Final = frozenset({uint16.numpy, uint32.numpy, uint64.numpy})
 _BY_PYTHON: Final = {float: float64, int: int64, bool: bool_, complex: complex128}
+
+_TYPE_NAMES: Final = {
+    "float16": "Half", "float32": "Float", "float64": "Double", "uint8": "Byte", "int8": "Char", "int16": "Short",
+    "int32": "Int", "int64": "Long", "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+    "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64",
+}  # fmt: skip
 
 _default: np.dtype[Any] = np.dtype(np.float32)
 
@@ -104,8 +123,17 @@ def of(numpy: np.dtype[Any]) -> dtype:
     except KeyError:
         supported = ", ".join(d.name for d in ALL)
         raise TypeError(
-            f"can't convert a NumPy array of type {numpy}. The only supported types are: {supported}."
+            f"can't convert np.ndarray of type numpy.{numpy.type.__name__}. The only supported types are: {supported}."
         ) from None
+
+
+def type_name(numpy: np.dtype[Any]) -> str:
+    """PyTorch's word for an element type in the names of tensor types and in complaints.
+
+    >>> type_name(np.dtype(np.float32))
+    'Float'
+    """
+    return _TYPE_NAMES[of(numpy).name]
 
 
 def to_numpy(value: Any) -> np.dtype[Any]:
@@ -156,9 +184,18 @@ def default_complex() -> np.dtype[Any]:
 
 
 def promote(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
-    """PyTorch's common type of two equally ranked NumPy dtypes: an integer gives way to any float."""
+    """PyTorch's common type of two equally ranked NumPy dtypes: an integer gives way to any float.
+
+    Raises:
+        RuntimeError: one is uint16, uint32 or uint64, and the other no floating type.
+    """
     if a is b or a == b:
         return a
+    if (a in _BARE or b in _BARE) and "f" not in (a.kind, b.kind):
+        raise RuntimeError(
+            f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {type_name(a)} and "
+            f"{type_name(b)}"
+        )
     if CATEGORY[a.kind] < 2 <= CATEGORY[b.kind]:
         return b
     if CATEGORY[b.kind] < 2 <= CATEGORY[a.kind]:
@@ -190,6 +227,34 @@ def scalar_dtype(value: Any) -> np.dtype[Any]:
     raise TypeError(f"expected a number, got {type(value).__name__}")
 
 
+def fitted(value: Any, numpy: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """A Python number as a 0-d array of an element type, by PyTorch's rules for filling and for bounds.
+
+    Fractions are cut off, and a negative number whose absolute value fits into an unsigned type wraps around.
+
+    Raises:
+        RuntimeError: the number does not fit.
+
+    >>> fitted(2.7, np.dtype(np.int64)), fitted(-1, np.dtype(np.uint8))
+    (array(2), array(255, dtype=uint8))
+    """
+    kind = numpy.kind
+    misfit = RuntimeError(f"value cannot be converted to type {of(numpy).name} without overflow")
+    if kind != "c" and isinstance(value, complex):
+        if value.imag:
+            raise misfit
+        value = value.real
+    if kind in "iu":
+        limits = np.iinfo(numpy)
+        if not (limits.min if kind == "i" else -limits.max) <= value <= limits.max:  # NaN fits nowhere
+            raise misfit
+        whole = int(value)
+        return np.array(whole % 2**limits.bits if kind == "u" else whole, numpy)
+    if kind == "f" and math.isfinite(value) and abs(value) > np.finfo(numpy).max:
+        raise misfit
+    return np.array(value, numpy)
+
+
 def common_dtype(*operands: Any) -> np.dtype[Any]:
     """PyTorch's result type of raw arrays and Python numbers, as a NumPy dtype.
 
@@ -209,14 +274,17 @@ def common_dtype(*operands: Any) -> np.dtype[Any]:
     return common
 
 
-def result_type(tensor1: Any, tensor2: Any) -> dtype:
+def result_type(tensor: Any, other: Any) -> dtype:
     """The type that an arithmetic operation on the two arguments (tensors or numbers) gives.
+
+    Raises:
+        TypeError: one of them is neither a tensor nor a number.
 
     >>> import mytorch
     >>> mytorch.result_type(mytorch.tensor([1, 2]), 1.0)
     torch.float32
     """
-    return of(common_dtype(getattr(tensor1, "array", tensor1), getattr(tensor2, "array", tensor2)))
+    return of(common_dtype(getattr(tensor, "array", tensor), getattr(other, "array", other)))
 
 
 def promote_types(type1: dtype, type2: dtype) -> dtype:
@@ -238,7 +306,10 @@ def can_cast(from_: dtype, to: dtype) -> bool:
 
 
 class finfo:  # noqa: N801 - PyTorch's name
-    """Numerical limits of a floating type (the default type if none is given).
+    """Numerical limits of a floating type (the default type if none is given), or of a complex type's parts.
+
+    Raises:
+        TypeError: it is neither.
 
     >>> finfo(float32).eps
     1.1920928955078125e-07
@@ -247,7 +318,9 @@ class finfo:  # noqa: N801 - PyTorch's name
     def __init__(self, type: dtype | None = None) -> None:
         numpy = _default if type is None else to_numpy(type)
         if numpy.kind not in "fc":
-            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{type}'")
+            raise TypeError(
+                f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{of(numpy)}'"
+            )
         limits = np.finfo(numpy)
         self.bits = int(limits.bits)
         self.eps = float(limits.eps)
@@ -263,9 +336,18 @@ class finfo:  # noqa: N801 - PyTorch's name
             f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
         )
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, finfo) and self.dtype == other.dtype
+
+    def __hash__(self) -> int:
+        return hash(self.dtype)
+
 
 class iinfo:  # noqa: N801 - PyTorch's name
     """Numerical limits of an integer type.
+
+    Raises:
+        TypeError: it is none.
 
     >>> iinfo(int8).max
     127
@@ -273,8 +355,10 @@ class iinfo:  # noqa: N801 - PyTorch's name
 
     def __init__(self, type: dtype) -> None:
         numpy = to_numpy(type)
+        if numpy.kind == "b":
+            raise TypeError("torch.bool is not supported by torch.iinfo")
         if numpy.kind not in "iu":
-            raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type}'")
+            raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{of(numpy)}'")
         limits = np.iinfo(numpy)
         self.bits = int(limits.bits)
         self.max = int(limits.max)
@@ -283,3 +367,9 @@ class iinfo:  # noqa: N801 - PyTorch's name
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, iinfo) and self.dtype == other.dtype
+
+    def __hash__(self) -> int:
+        return hash(self.dtype)

@@ -64,13 +64,13 @@ class Generator:
         return f"<mytorch.Generator device='{self.device}' initial_seed={self._seed}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.get_state(),)
+        return _restored, (type(self), Generator.get_state(self))
 
     def manual_seed(self, seed: int) -> Generator:
         """Restart the stream from `seed` and return self.
 
         The seed may be any integer from -2**63 to 2**64 - 1; a negative one counts from 2**64. As in
-        PyTorch only its low 32 bits choose the stream. Raises TypeError for a non-integer, ValueError
+        PyTorch only its low 32 bits choose the stream. Raises RuntimeError for a non-integer, ValueError
         outside the range.
 
         >>> Generator().manual_seed(-1).initial_seed() == 2**64 - 1
@@ -79,7 +79,7 @@ class Generator:
         try:
             value = operator.index(seed)
         except TypeError:
-            raise TypeError(f"manual_seed expected an integer, but got {type(seed).__name__}") from None
+            raise RuntimeError(f"manual_seed expected an integer, but got {type(seed).__name__}") from None
         if not -(2**63) <= value < 2**64:
             raise ValueError(f"manual_seed expected a seed from -2**63 to 2**64 - 1, but got {value}")
         self._seed = value % 2**64
@@ -148,7 +148,7 @@ class Generator:
 
     def clone_state(self) -> Generator:
         """A second generator that continues as this one will."""
-        return _restored(self.get_state())
+        return _restored(type(self), Generator.get_state(self))
 
     def words(self, count: int) -> NDArray[np.unsignedinteger[Any]]:
         """The next `count` 32-bit words of the stream: uint64 if they are few, uint32 if they are many."""
@@ -163,9 +163,9 @@ class Generator:
         return result
 
 
-def _restored(state: NDArray[np.uint8]) -> Generator:
-    generator = Generator()
-    generator.set_state(state)
+def _restored(kind: type[Generator], state: NDArray[np.uint8]) -> Generator:
+    generator = kind()
+    Generator.set_state(generator, state)
     return generator
 
 

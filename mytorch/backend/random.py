@@ -11,13 +11,29 @@ vectorised mathematics: by about 1e-15 relative for float64, 1e-6 for float32.
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Any, TypeAlias
+import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from mytorch.backend.dtypes import of, type_name
 from mytorch.backend.generator import Generator, default_generator, initial_seed, manual_seed, seed
+from mytorch.backend.uniforms import (
+    CHUNK,
+    Array,
+    Shape,
+    count_of,
+    floating,
+    refuse,
+    rounded,
+    scale_and_shift,
+    uniform24,
+    uniform53,
+)
 
 __all__ = [
     "Generator",
@@ -34,85 +50,18 @@ __all__ = [
     "normal",
     "permutation",
     "randint",
+    "random_from",
     "random_full",
     "seed",
     "uniform",
 ]
 
-Array: TypeAlias = NDArray[Any]
-Shape: TypeAlias = int | tuple[int, ...]
 
-_CHUNK = 8192  # values made at a time, so that the arrays in between stay in the cache
-
-
-def _uniform24(generator: Generator, count: int) -> NDArray[np.float32]:
-    """Uniforms in [0, 1): the low 24 bits of one word each."""
-    values = np.empty(count, np.float32)
-    for start in range(0, count, _CHUNK):
-        chunk = values[start : start + _CHUNK]
-        chunk[...] = generator.words(chunk.size) & 0xFFFFFF
-        chunk *= np.float32(2.0**-24)
-    return values
-
-
-def _uniform53(generator: Generator, count: int) -> NDArray[np.float64]:
-    """Uniforms in [0, 1): the low 53 bits of two words each, put together in exact float64 arithmetic."""
-    values = np.empty(count)
-    for start in range(0, count, _CHUNK):
-        chunk = values[start : start + _CHUNK]
-        words = generator.words(2 * chunk.size)
-        chunk[...] = words[0::2] & 0x1FFFFF
-        chunk *= 2.0**32
-        chunk += words[1::2]
-        chunk *= 2.0**-53
-    return values
-
-
-def _count(shape: Shape) -> int:
-    return shape if isinstance(shape, int) else math.prod(shape)
-
-
-def _floating(dtype: DTypeLike, name: str) -> np.dtype[Any]:
-    result = np.dtype(dtype)
-    if result not in (np.float16, np.float32, np.float64):
-        raise TypeError(f"{name} expected dtype float16, float32 or float64, but got {result}")
-    return result
-
-
-def _cast(values: Array, dtype: np.dtype[Any]) -> Array:
-    """`values` as `dtype`; float64 becomes float16 by way of float32, as C10's Half does."""
-    with np.errstate(over="ignore"):
-        if dtype == np.float16:
-            values = values.astype(np.float32)
-        return values.astype(dtype, copy=False)
-
-
-def _scale(values: Array, scale: float, offset: float) -> None:
-    """`values * scale + offset` in place, rounded once: PyTorch's compilers make a fused multiply-add of it.
-
-    float32 is computed in float64, where the product is exact. For float64 the rounding errors of the product
-    (Dekker) and of the sum (Knuth) are found exactly and added at the end.
-    """
-    if values.dtype == np.float32:
-        scale, offset = float(np.float32(scale)), float(np.float32(offset))
-    scale_high, scale_low = _halves(np.float64(scale))
-    for start in range(0, values.size, _CHUNK):
-        chunk = values[start : start + _CHUNK]
-        product = chunk.astype(np.float64) * scale
-        total = product + offset
-        if values.dtype == np.float64 and offset != 0.0:
-            high, low = _halves(chunk)
-            error = ((high * scale_high - product) + high * scale_low + low * scale_high) + low * scale_low
-            added = total - product
-            error += (product - (total - added)) + (offset - added)
-            total += error
-        chunk[...] = total
-
-
-def _halves(values: Any) -> tuple[Any, Any]:
-    """float64 as a sum of two numbers with at most 27 bits each."""
-    high = (np.asarray(values).view(np.uint64) & 0xFFFFFFFFF8000000).view(np.float64)
-    return high, values - high
+def _of_parts(draw: Callable[..., Array], generator: Generator, shape: Shape, dtype: np.dtype[Any], *at: Any) -> Array:
+    """Complex numbers: real and imaginary parts are drawn in turn."""
+    shape = (shape,) if isinstance(shape, int) else shape
+    parts = draw(generator, (*shape, 2), np.empty(0, dtype).real.dtype, *at)
+    return parts.view(dtype)[..., 0]
 
 
 # Continuous distributions -----------------------------------------------------------------------------------
@@ -121,24 +70,31 @@ def _halves(values: Any) -> tuple[Any, Any]:
 def uniform(generator: Generator, shape: Shape, dtype: DTypeLike, low: float = 0.0, high: float = 1.0) -> Array:
     """Uniform numbers in [low, high), as `Tensor.uniform_` and `rand`.
 
-    A result that rounding would make `high` becomes `low`. Raises RuntimeError for low > high or a bound
-    that `dtype` cannot hold.
+    A result that rounding would make `high` becomes `low`. Of a complex type, both parts are drawn. Raises
+    RuntimeError for low > high or a bound that `dtype` cannot hold, NotImplementedError for integers.
 
     >>> uniform(Generator().manual_seed(0), 2, np.float64, -1.0, 1.0)
     array([0.940106  , 0.41563973])
     """
-    dtype = _floating(dtype, "uniform_")
-    if low > high:
-        raise RuntimeError(f"uniform_ expects a [from, to) range, but found from={low} > to={high}")
+    if np.dtype(dtype).kind == "c":
+        return _of_parts(uniform, generator, shape, np.dtype(dtype), low, high)
+    dtype = floating(dtype, "check_uniform_bounds")
     largest = float(np.finfo(dtype).max)
-    if not (-largest <= low <= largest and -largest <= high <= largest and high - low <= largest):
-        raise RuntimeError(f"uniform_ expects a range that {dtype} can hold, but got [{low}, {high})")
+    for name, bound in (("from", low), ("to", high)):
+        if not -largest <= bound <= largest:
+            raise RuntimeError(f"{name} is out of bounds for {dtype}")
+    if low > high:
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
+    if high - low > largest:
+        raise RuntimeError(
+            f"uniform_ expects to-from <= {largest}, the largest {dtype}, but found to={high} and from={low}"
+        )
     standard = low == 0.0 and high == 1.0
-    draw = _uniform53 if dtype == np.float64 else _uniform24
-    values = draw(generator, _count(shape))
+    draw = uniform53 if dtype == np.float64 else uniform24
+    values = draw(generator, count_of(shape))
     if not standard:
         width = high - low if dtype == np.float64 else float(np.float32(high) - np.float32(low))
-        _scale(values, width, low)
+        scale_and_shift(values, width, low)
     values = values.astype(dtype, copy=False)
     if not standard or dtype == np.float16:
         values[values >= dtype.type(high)] = low
@@ -158,28 +114,34 @@ def normal(
 
     From 16 values on PyTorch fills a contiguous tensor in blocks; fewer values, or `contiguous=False` (for
     a target whose memory has gaps), come one by one in float64 and share the generator's cached second
-    value. `mean` or `std` may be arrays that broadcast to `shape`. Raises RuntimeError for a negative std.
+    value. `mean` or `std` may be arrays that broadcast to `shape`. The parts of complex numbers have half the
+    variance each, and both have the mean. Raises RuntimeError for a negative std, NotImplementedError for integers.
     Source: G. E. P. Box and M. E. Muller, "A note on the generation of random normal deviates", 1958.
 
     >>> normal(Generator().manual_seed(0), 2, np.float64).round(4)
     array([ 1.541 , -0.2934])
     """
-    dtype = _floating(dtype, "normal")
-    if np.min(std, initial=0.0) < 0.0:
-        raise RuntimeError(f"normal expects std >= 0.0, but found std {np.min(std)}")
+    if not np.all(np.greater_equal(std, 0.0)):
+        if isinstance(std, np.ndarray):
+            raise RuntimeError("normal expects all elements of std >= 0.0")
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    if np.dtype(dtype).kind == "c":
+        draw = functools.partial(normal, contiguous=contiguous)
+        return _of_parts(draw, generator, shape, np.dtype(dtype), mean, std / math.sqrt(2.0))
+    dtype = floating(dtype, "normal_kernel_cpu")
     if isinstance(mean, np.ndarray) or isinstance(std, np.ndarray):
         values = normal(generator, shape, dtype)
         values *= np.asarray(std, dtype)
         values += np.asarray(mean, dtype)
         return values
-    count = _count(shape)
+    count = count_of(shape)
     if contiguous and count >= 16:
         values = _normal_blocks(generator, count, dtype)
     else:
         values = _normal_pairs(generator, count)
     if mean != 0.0 or std != 1.0:
-        _scale(values, std, mean)
-    return _cast(values, dtype).reshape(shape)
+        scale_and_shift(values, std, mean)
+    return rounded(values, dtype).reshape(shape)
 
 
 def _normal_blocks(generator: Generator, count: int, dtype: np.dtype[Any]) -> Array:
@@ -187,11 +149,11 @@ def _normal_blocks(generator: Generator, count: int, dtype: np.dtype[Any]) -> Ar
 
     float64 stays float64, the others are computed in float32.
     """
-    draw = _uniform53 if dtype == np.float64 else _uniform24
+    draw = uniform53 if dtype == np.float64 else uniform24
     whole = count - count % 16
     values = draw(generator, whole if dtype == np.float16 else count)  # float16 leaves the part out at first
-    for start in range(0, whole, _CHUNK):
-        _box_muller(values[start : min(start + _CHUNK, whole)])
+    for start in range(0, whole, CHUNK):
+        _box_muller(values[start : min(start + CHUNK, whole)])
     if whole < count:
         tail = draw(generator, 16)
         _box_muller(tail)
@@ -217,7 +179,7 @@ def _normal_pairs(generator: Generator, count: int) -> NDArray[np.float64]:
         values[0], generator.cached_normal = generator.cached_normal, None
         cached = 1
     pairs = (count - cached + 1) // 2
-    uniforms = _uniform53(generator, 2 * pairs).reshape(pairs, 2)
+    uniforms = uniform53(generator, 2 * pairs).reshape(pairs, 2)
     if pairs <= 8:  # PyTorch uses the C library's functions, as `math` does; for a few they are quicker, too
         drawn = np.array([_normal_pair(*pair) for pair in uniforms.tolist()]).reshape(-1)
     else:
@@ -242,39 +204,52 @@ def log_normal(generator: Generator, shape: Shape, dtype: DTypeLike, mean: float
     >>> log_normal(Generator().manual_seed(0), 1, np.float64, 0.0, 1.0).round(4)
     array([4.6692])
     """
-    dtype = _floating(dtype, "log_normal")
+    dtype = floating(dtype, "log_normal_cpu")
     if not std > 0.0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
-    values = _normal_pairs(generator, _count(shape))
-    _scale(values, std, mean)
+    values = _normal_pairs(generator, count_of(shape))
+    scale_and_shift(values, std, mean)
     with np.errstate(over="ignore"):
-        return _cast(np.exp(values), dtype).reshape(shape)
+        return rounded(np.exp(values), dtype).reshape(shape)
+
+
+def _continuous(dtype: DTypeLike, name: str) -> np.dtype[Any]:
+    if np.dtype(dtype).kind != "f":
+        raise RuntimeError(
+            f"{name} distribution is a continuous probability distribution. dtype must be a floating point but you "
+            f"specified {type_name(np.dtype(dtype))}"
+        )
+    return np.dtype(dtype)
 
 
 def exponential(generator: Generator, shape: Shape, dtype: DTypeLike, rate: float = 1.0) -> Array:
-    """Exponential numbers with mean 1 / rate, as `Tensor.exponential_`. Raises RuntimeError for rate <= 0.
+    """Exponential numbers with mean 1 / rate, as `Tensor.exponential_`.
+
+    Raises RuntimeError for rate <= 0 and for integers.
 
     >>> exponential(Generator().manual_seed(0), 1, np.float64).round(4)
     array([3.5083])
     """
-    dtype = _floating(dtype, "exponential")
+    dtype = _continuous(dtype, "Exponential")
     if not rate > 0.0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate}")
-    return _cast(-1.0 / rate * np.log1p(-_uniform53(generator, _count(shape))), dtype).reshape(shape)
+    return rounded(-1.0 / rate * np.log1p(-uniform53(generator, count_of(shape))), dtype).reshape(shape)
 
 
 def cauchy(generator: Generator, shape: Shape, dtype: DTypeLike, median: float = 0.0, sigma: float = 1.0) -> Array:
-    """Cauchy numbers, `sigma` the half width at half height, as `Tensor.cauchy_`; RuntimeError if sigma <= 0.
+    """Cauchy numbers, `sigma` the half width at half height, as `Tensor.cauchy_`.
+
+    Raises RuntimeError for sigma <= 0 and for integers.
 
     >>> cauchy(Generator().manual_seed(0), 1, np.float64).round(4)
     array([10.5977])
     """
-    dtype = _floating(dtype, "cauchy")
+    dtype = _continuous(dtype, "Cauchy")
     if not sigma > 0.0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
-    values = np.tan(math.pi * (_uniform53(generator, _count(shape)) - 0.5))
-    _scale(values, sigma, median)
-    return _cast(values, dtype).reshape(shape)
+    values = np.tan(math.pi * (uniform53(generator, count_of(shape)) - 0.5))
+    scale_and_shift(values, sigma, median)
+    return rounded(values, dtype).reshape(shape)
 
 
 # Discrete distributions -------------------------------------------------------------------------------------
@@ -286,9 +261,10 @@ def geometric(generator: Generator, shape: Shape, dtype: DTypeLike, p: float) ->
     >>> geometric(Generator().manual_seed(0), 4, np.int64, 0.3)
     array([1, 1, 3, 1])
     """
+    refuse(dtype, "bc", "geometric_cpu")
     if not 0.0 < p < 1.0:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
-    trials = np.ceil(np.log(_uniform53(generator, _count(shape))) / math.log1p(-p))
+    trials = np.ceil(np.log(uniform53(generator, count_of(shape))) / math.log1p(-p))
     return trials.astype(dtype).reshape(shape)
 
 
@@ -302,12 +278,15 @@ def bernoulli(generator: Generator, shape: Shape, dtype: DTypeLike, p: float | A
     >>> bernoulli(Generator().manual_seed(0), 4, np.int64, 0.5)
     array([0, 0, 1, 0])
     """
+    refuse(dtype, "c", "bernoulli_scalar_cpu_")
+    if isinstance(p, np.ndarray):
+        floating(p.dtype, "bernoulli_tensor_cpu_p_")
     if not np.all((np.less_equal(0.0, p)) & (np.less_equal(p, 1.0))):
-        raise RuntimeError(f"bernoulli expects p to be in [0, 1], but got p={p}")
-    count = _count(shape)
+        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
+    count = count_of(shape)
     if not isinstance(p, np.ndarray):
-        return (_uniform53(generator, count) < p).astype(dtype).reshape(shape)
-    draw = _uniform53 if _floating(p.dtype, "bernoulli with an array p") == np.float64 else _uniform24
+        return (uniform53(generator, count) < p).astype(dtype).reshape(shape)
+    draw = uniform53 if p.dtype == np.float64 else uniform24
     return (draw(generator, count) < np.broadcast_to(p, shape).reshape(-1)).astype(dtype).reshape(shape)
 
 
@@ -319,14 +298,14 @@ def dropout_mask(generator: Generator, shape: Shape, dtype: DTypeLike, p: float)
     >>> dropout_mask(Generator().manual_seed(0), 4, np.float32, 0.5)
     array([0., 0., 2., 0.], dtype=float32)
     """
-    dtype = _floating(dtype, "dropout_mask")
+    dtype = floating(dtype, "dropout_mask")
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if p in (0.0, 1.0):
         return np.full(shape, 1.0 - p, dtype)
     keep = 1.0 - p
     scale = 1.0 / keep if dtype == np.float64 else np.float32(1.0) / np.float32(keep)
-    kept = _uniform53(generator, _count(shape)) < keep
+    kept = uniform53(generator, count_of(shape)) < keep
     mask: Array = np.multiply(kept, dtype.type(scale), dtype=dtype)
     return mask.reshape(shape)
 
@@ -335,7 +314,7 @@ def randint(generator: Generator, shape: Shape, dtype: DTypeLike, low: int, high
     """Integers in [low, high), as `torch.randint` and `Tensor.random_(low, high)`.
 
     A range of 2**28 or more takes 64-bit words. Raises RuntimeError for an empty range and for a bound that
-    `dtype` cannot hold exactly.
+    an integer `dtype` cannot hold; where a floating type skips integers, a UserWarning says so.
 
     >>> randint(Generator().manual_seed(0), 5, np.int64, 0, 10)
     array([4, 9, 3, 0, 3])
@@ -346,12 +325,32 @@ def randint(generator: Generator, shape: Shape, dtype: DTypeLike, low: int, high
     smallest, largest = _integer_bounds(dtype)
     for name, value in (("from", low), ("to - 1", high - 1)):
         if not smallest <= value <= largest:
-            raise RuntimeError(f"{name} is out of bounds for {dtype}: {value} not in {smallest} to {largest}")
-    count, width = _count(shape), high - low
+            if dtype.kind != "f":
+                raise RuntimeError(f"{name} is out of bounds for {of(dtype).name}")
+            warnings.warn(
+                f"{name} is out of bounds [{smallest}, {largest}]. Due to precision limitations {dtype} can support "
+                "discrete uniform distribution only within this range.",
+                stacklevel=4,
+            )
+    if dtype.kind == "f":
+        low, high = _bounds_held(low, high, dtype)
+    count, width = count_of(shape), high - low
     draws = generator.words(count) if width < 2**28 else generator.words64(count)
     if width < 2**64:
         draws = draws % width
     return (draws.astype(np.int64) + low).astype(dtype).reshape(shape)
+
+
+def _bounds_held(low: int, high: int, dtype: np.dtype[Any]) -> tuple[int, int]:
+    """The bounds, moved inwards to numbers that a floating type holds if rounding would move them outwards."""
+    real = dtype.type
+    if int(real(low + 1)) < low:
+        low = int(np.nextafter(real(low + 1), real(np.inf)))
+    if int(real(high - 1)) >= high:
+        high = int(np.nextafter(real(high - 1), real(-np.inf)))
+    if low >= high:
+        raise RuntimeError(f"random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, not {low}")
+    return low, high
 
 
 def _integer_bounds(dtype: np.dtype[Any]) -> tuple[int, int]:
@@ -361,7 +360,18 @@ def _integer_bounds(dtype: np.dtype[Any]) -> tuple[int, int]:
         return -bound, bound
     if dtype.kind == "b":
         return 0, 1
+    if dtype.kind == "c":
+        raise RuntimeError("check_random_bounds handles only integral, floating-point and boolean types")
     return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+
+
+def random_from(generator: Generator, shape: Shape, dtype: DTypeLike, low: int) -> Array:
+    """Integers from `low` to the largest that `dtype` holds exactly with all below it, as `Tensor.random_(low, None)`.
+
+    >>> random_from(Generator().manual_seed(0), 2, np.int8, 120)
+    array([124, 127], dtype=int8)
+    """
+    return randint(generator, shape, dtype, low, _integer_bounds(np.dtype(dtype))[1] + 1)
 
 
 def random_full(generator: Generator, shape: Shape, dtype: DTypeLike) -> Array:
@@ -371,7 +381,8 @@ def random_full(generator: Generator, shape: Shape, dtype: DTypeLike) -> Array:
     array([172,  47], dtype=uint8)
     """
     dtype = np.dtype(dtype)
-    draws = generator.words64(_count(shape)) if dtype.itemsize == 8 else generator.words(_count(shape))
+    refuse(dtype, "c", "random_kernel_cpu")
+    draws = generator.words64(count_of(shape)) if dtype.itemsize == 8 else generator.words(count_of(shape))
     return (draws % (_integer_bounds(dtype)[1] + 1)).astype(dtype).reshape(shape)
 
 
@@ -386,7 +397,10 @@ def permutation(generator: Generator, n: int, dtype: DTypeLike = np.int64) -> Ar
     array([4, 0, 1, 3, 2])
     """
     if n < 0:
-        raise RuntimeError(f"n must be non-negative, but got {n}")
+        raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
+    refuse(dtype, "bc", "randperm")
+    if n > _integer_bounds(np.dtype(dtype))[1] + 1:
+        raise RuntimeError(f"n cannot be greater than {_integer_bounds(np.dtype(dtype))[1] + 1} for {dtype} type.")
     if n >= (2**32 - 1) // 20:
         raise NotImplementedError(f"n is limited to {(2**32 - 1) // 20 - 1}, but got {n}")
     if n < 2:
@@ -432,14 +446,19 @@ def multinomial(generator: Generator, weights: Array, num_samples: int, replacem
     >>> multinomial(Generator().manual_seed(0), np.array([0.1, 0.6, 0.3]), 2)
     array([2, 1])
     """
-    _floating(weights.dtype, "multinomial")
+    if weights.dtype.kind != "f":
+        raise RuntimeError(
+            f"multinomial only supports floating-point dtypes for input, got: {type_name(weights.dtype)}"
+        )
     if weights.ndim not in (1, 2):
-        raise RuntimeError(f"multinomial expects 1-d or 2-d weights, but got {weights.ndim} dimensions")
+        raise RuntimeError(f"prob_dist must be 1 or 2 dim, but has {weights.ndim}")
     if num_samples <= 0:
         raise RuntimeError(f"cannot sample n_sample <= 0 samples, but got {num_samples}")
     categories = weights.shape[-1]
     if not replacement and num_samples > categories:
-        raise RuntimeError(f"cannot sample {num_samples} of {categories} categories without replacement")
+        raise RuntimeError(
+            f"cannot sample n_sample > prob_dist.size(-1) samples without replacement: {num_samples} > {categories}"
+        )
     if not np.all(np.isfinite(weights)) or np.any(weights < 0):
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if not np.all(weights.sum(axis=-1) > 0):
@@ -457,6 +476,8 @@ def multinomial(generator: Generator, weights: Array, num_samples: int, replacem
     else:
         sums = np.cumsum(rows, axis=1, dtype=np.float32 if rows.dtype == np.float16 else rows.dtype)
         sums = (sums / sums[:, -1:]).astype(np.float64)
-        draws = _uniform53(generator, len(rows) * num_samples).reshape(len(rows), num_samples)
-        winners = np.stack([np.searchsorted(row, draw) for row, draw in zip(sums, draws, strict=True)])
+        draws = uniform53(generator, len(rows) * num_samples).reshape(len(rows), num_samples)
+        winners = np.zeros(draws.shape, np.int64)
+        for row, draw, winner in zip(sums, draws, winners, strict=True):
+            winner[:] = np.searchsorted(row, draw)
     return winners.reshape(*weights.shape[:-1], num_samples)

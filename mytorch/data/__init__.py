@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mytorch.data.collate import default_collate, default_convert
+from mytorch.data.csv_file import read_csv, read_csv_parts
 from mytorch.data.dataset import (
     ChainDataset,
     ConcatDataset,
@@ -13,6 +14,7 @@ from mytorch.data.dataset import (
     TensorDataset,
     random_split,
 )
+from mytorch.data.dialect import Dialect
 from mytorch.data.loader import DataLoader, get_worker_info
 from mytorch.data.normalize import Normalizer
 from mytorch.data.prepare import DataWarning, Preparation, PreparedData, Split, prepare
@@ -24,9 +26,9 @@ from mytorch.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
-from mytorch.data.sources import CSV, SOURCES, Boston
+from mytorch.data.sources import CSV, SOURCES, Boston, Npy
 from mytorch.data.split import SplitRule
-from mytorch.data.table import DataError, Table, read_csv
+from mytorch.data.table import DataError, Table
 
 __all__ = [
     "CSV",
@@ -39,8 +41,10 @@ __all__ = [
     "DataLoader",
     "DataWarning",
     "Dataset",
+    "Dialect",
     "IterableDataset",
     "Normalizer",
+    "Npy",
     "Preparation",
     "PreparedData",
     "RandomSampler",
@@ -60,4 +64,5 @@ __all__ = [
     "prepare",
     "random_split",
     "read_csv",
+    "read_csv_parts",
 ]

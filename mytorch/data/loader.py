@@ -21,6 +21,7 @@ import numpy as np
 from mytorch.autograd.application import wrap
 from mytorch.backend import random
 from mytorch.backend.random import Generator
+from mytorch.data import worker_stream
 from mytorch.data.collate import default_collate, default_convert
 from mytorch.data.dataset import Dataset, IterableDataset, Subset, TensorDataset
 from mytorch.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
@@ -60,16 +61,17 @@ class DataLoader(Generic[T_co]):
 
     The arguments are PyTorch's, with its defaults and checks. What differs is that the workers are threads:
 
-    - They read `prefetch_factor` batches each ahead, batch k by worker ``k % num_workers``, and the batches
-    come in
+    - They read `prefetch_factor` batches each ahead, batch k by worker ``k % num_workers``, and the batches come in
       the same order as without workers (always: `in_order=False` is accepted and changes nothing).
     - Each has a shallow copy of the data set, on which `worker_init_fn(worker_id)` may work by way of
       `get_worker_info()`.
-    - They share the random streams of the process. A data set that draws random numbers while it is read is
-      reproducible with ``num_workers=0`` only.
-    - `multiprocessing_context` is checked, and a warning says that it is not used. `pin_memory` warns that
-    there
+    - Each has a default random stream of its own, seeded as in PyTorch, so that what a data set draws from it while it
+      is read is the same each time. The streams of NumPy and of Python's `random` are shared.
+    - `multiprocessing_context` is checked, and a warning says that it is not used. `pin_memory` warns that there
       is no accelerator, as PyTorch does.
+
+    A pass over a data set with indices can be left and taken up again: `iter(loader).state_dict()` says where it is,
+    and `resume` goes on from there.
 
     Raises:
         ValueError: for values out of range and combinations without meaning.
@@ -163,7 +165,25 @@ class DataLoader(Generic[T_co]):
                 "won't be used.",
                 stacklevel=2,
             )
-        return _WorkerPass(self) if self.num_workers > 0 else _Pass(self)
+        return self._pass()
+
+    def resume(self, state: dict[str, Any]) -> Iterator[Any]:
+        """The rest of a pass, from the place that `state_dict` of its iterator returned.
+
+        The order of the samples and the workers' random streams are those of that pass; nothing is drawn from the
+        default stream, which the caller puts where it was, if need be.
+
+        >>> loader = DataLoader(range(6), batch_size=2, shuffle=True)
+        >>> batches = iter(loader)
+        >>> first = next(batches)
+        >>> state = batches.state_dict()
+        >>> [b.tolist() for b in loader.resume(state)] == [b.tolist() for b in batches]
+        True
+        """
+        return self._pass(state)
+
+    def _pass(self, state: dict[str, Any] | None = None) -> Iterator[Any]:
+        return _WorkerPass(self, state) if self.num_workers > 0 else _Pass(self, state)
 
     def __len__(self) -> int:
         """The number of batches in a pass. TypeError if the data set or the sampler has no length."""
@@ -192,17 +212,34 @@ class _Endless(Sampler[Any]):
 
 
 class _Pass:
-    """One pass over a loader's data in the calling thread."""
+    """One pass over a loader's data in the calling thread, from the start or from where another one was left."""
 
-    def __init__(self, loader: DataLoader[Any]) -> None:
+    def __init__(self, loader: DataLoader[Any], state: dict[str, Any] | None = None) -> None:
         self.loader = loader
-        self.indices = iter(loader._indices)
-        self.count = 0
-        self._start()
+        self.indices = iter(loader._indices if state is None else state["ahead"])
+        self.count = 0 if state is None else state["count"]
+        self._start(state)
 
-    def _start(self) -> None:
-        self.loader._draw_base_seed()
+    def _start(self, state: dict[str, Any] | None) -> None:
+        self.base_seed = self.loader._draw_base_seed() if state is None else state["base_seed"]
         self.fetch = _fetcher(self.loader, self.loader.dataset)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where this pass is: how many batches it has given, the indices of those to come, its random streams.
+
+        Raises:
+            TypeError: the data set is iterable, or its workers persist: both go on from a state of their own.
+        """
+        if self.loader._is_iterable or self.loader.persistent_workers:
+            what = "an iterable data set" if self.loader._is_iterable else "persistent workers"
+            raise TypeError(f"a pass with {what} has no state that could be saved")
+        return {"base_seed": self.base_seed, "count": self.count, "ahead": self._ahead()}
+
+    def _ahead(self) -> list[Any]:
+        """What the sampler has still to say."""
+        ahead = list(self.indices)
+        self.indices = iter(ahead)
+        return ahead
 
     def _next_batch(self) -> Any:
         return self.fetch(next(self.indices))
@@ -230,17 +267,35 @@ class _Pass:
 class _WorkerPass(_Pass):
     """A pass in which workers read ahead: the next batch is the first lane's, which then goes to the end."""
 
-    def _start(self) -> None:
+    def _start(self, state: dict[str, Any] | None) -> None:
         loader = self.loader
         workers = loader._workers
         if workers is None:
-            seed = loader._draw_base_seed()
-            workers = [_Worker(loader, number, seed + number) for number in range(loader.num_workers)]
+            self.base_seed = loader._draw_base_seed() if state is None else state["base_seed"]
+            streams = [None] * loader.num_workers if state is None else state["streams"]
+            workers = [_Worker(loader, number, self.base_seed + number, at) for number, at in enumerate(streams)]
             if loader.persistent_workers:
                 loader._workers = workers
         self.lanes = deque(_Lane(worker, _fetcher(loader, worker.info.dataset)) for worker in workers)
+        self.lanes.rotate(-self.count)
+        self.asked: deque[Any] = deque()  # the indices of what the workers are reading, or have read, ahead
         for lane in [*self.lanes] * (loader.prefetch_factor or 1):
-            lane.read_ahead(self.indices)
+            self._read_ahead(lane)
+
+    def state_dict(self) -> dict[str, Any]:
+        streams: list[Any] = [None] * self.loader.num_workers
+        for lane in self.lanes:
+            streams[lane.worker.info.id] = lane.stream
+        return super().state_dict() | {"streams": streams}
+
+    def _ahead(self) -> list[Any]:
+        return [*self.asked, *super()._ahead()]
+
+    def _read_ahead(self, lane: _Lane) -> None:
+        """Ask a worker for the next batch, if there is one."""
+        for index in itertools.islice(self.indices, 1):
+            self.asked.append(index)
+            lane.waiting.append(lane.worker.submit(lane.fetch, index))
 
     def _next_batch(self) -> Any:
         while self.lanes:
@@ -248,9 +303,10 @@ class _WorkerPass(_Pass):
             if not lane.waiting:  # the sampler has ended, and all that it gave was read
                 raise StopIteration
             future = lane.waiting.popleft()
-            lane.read_ahead(self.indices)
+            self.asked.popleft()
+            self._read_ahead(lane)
             self.lanes.rotate(-1)
-            batch = self._result(future)
+            batch, lane.stream = self._result(future)
             if batch is not _END:
                 return batch
             self.lanes.remove(lane)
@@ -266,44 +322,49 @@ class _WorkerPass(_Pass):
 
 
 class _Worker:
-    """A thread with its copy of the data set."""
+    """A thread with its copy of the data set and its random stream, which goes on from the state `stream` if given."""
 
-    def __init__(self, loader: DataLoader[Any], number: int, seed: int) -> None:
+    def __init__(self, loader: DataLoader[Any], number: int, seed: int, stream: Any = None) -> None:
         from concurrent.futures import ThreadPoolExecutor  # takes 10 ms, and most loaders have no workers
 
         dataset = copy.copy(loader.dataset) if isinstance(loader.dataset, Dataset) else loader.dataset
         self.info = WorkerInfo(number, loader.num_workers, seed, dataset)
         self.init = loader.worker_init_fn
+        self.first_stream = stream
+        self.generator = Generator().manual_seed(seed)
         self.is_ready = False
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"DataLoader-{number}")
 
     def submit(self, fetch: Callable[[Any], Any], index: Any) -> Future[Any]:
         return self.thread.submit(self._run, fetch, index)
 
-    def _run(self, fetch: Callable[[Any], Any], index: Any) -> Any:
+    def _run(self, fetch: Callable[[Any], Any], index: Any) -> tuple[Any, Any]:
+        """The batch, and where the random stream was after it."""
         if not self.is_ready:
             _this_thread.info = self.info
+            worker_stream.use(self.generator)
             if self.init is not None:
                 self.init(self.info.id)
+            if self.first_stream is not None:
+                self.generator.set_state(self.first_stream)
             self.is_ready = True
         try:
-            return fetch(index)
+            return fetch(index), self.generator.get_state()
         except StopIteration:
-            return _END
+            return _END, None
 
 
 class _Lane:
-    """A worker during one pass, with the batches that it has been asked for, in order."""
+    """A worker during one pass: the batches that it has been asked for, in order, and its random stream.
+
+    The stream is that after the last batch that was handed out: the worker itself may be further.
+    """
 
     def __init__(self, worker: _Worker, fetch: Callable[[Any], Any]) -> None:
         self.worker = worker
         self.fetch = fetch
         self.waiting: deque[Future[Any]] = deque()
-
-    def read_ahead(self, indices: Iterator[Any]) -> None:
-        """Ask for the next batch, if there is one."""
-        for index in itertools.islice(indices, 1):
-            self.waiting.append(self.worker.submit(self.fetch, index))
+        self.stream = worker.first_stream
 
 
 def _fetcher(loader: DataLoader[Any], dataset: Any) -> Callable[[Any], Any]:

@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from mytorch.data.table import DataError, did_you_mean
+from mytorch.data.names import did_you_mean
+from mytorch.data.table import DataError
 
 __all__ = ["NormalizeKind", "Normalizer"]
 
@@ -48,22 +49,29 @@ class Normalizer:
             raise DataError(f"normalize: expected one of {', '.join(known)}, got {kind!r}{hint}")
         if len(values) == 0:
             raise DataError("normalize: there are no rows to fit on")
-        columns = values.shape[1]
-        shift, scale = np.zeros(columns), np.ones(columns)
-        low, high = values.min(axis=0), values.max(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            fitted = cls.from_statistics(
+                kind, values.min(axis=0), values.max(axis=0), values.mean(axis=0), values.std(axis=0)
+            )
+        if leave is None:
+            return fitted
+        return cls(kind, np.where(leave, 0.0, fitted.shift), np.where(leave, 1.0, fitted.scale))
+
+    @classmethod
+    def from_statistics(cls, kind: NormalizeKind, low: Floats, high: Floats, mean: Floats, std: Floats) -> Normalizer:
+        """A normalizer from the columns' extremes, means and deviations. DataError if its numbers overflow."""
+        shift, scale = np.zeros(len(low)), np.ones(len(low))
         with np.errstate(over="ignore", invalid="ignore"):
             if kind == "minmax":
                 shift, scale = low, high - low
             elif kind == "standard":
-                shift, scale = values.mean(axis=0), values.std(axis=0)
+                shift, scale = mean, std
         if not (np.isfinite(shift).all() and np.isfinite(scale).all()):
             raise DataError(f"normalize: {kind} overflows: the values reach from {low.min():g} to {high.max():g}")
         # Asked of the extremes, as the rounded mean of equal values may leave a deviation of 1e-17.
         constant = low == high
         shift = np.where(constant & (kind != "none"), low, shift)
         scale = np.where(constant | (scale == 0), 1.0, scale)
-        if leave is not None:
-            shift, scale = np.where(leave, 0.0, shift), np.where(leave, 1.0, scale)
         return cls(kind, shift, scale)
 
     def apply(self, values: npt.NDArray[Any]) -> Floats:

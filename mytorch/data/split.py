@@ -30,9 +30,8 @@ class SplitRule:
 
     def __post_init__(self) -> None:
         if (self.every is None) == (self.fraction is None):
-            raise DataError(
-                "a split needs exactly one of 'every' and 'fraction', such as {every: 4} or {fraction: 0.1}"
-            )
+            came = "neither" if self.every is None else "both"
+            raise DataError(f"expected either {{every: N}} or {{fraction: F}}, got {came}")
         if self.every is not None and self.every < 2:
             raise DataError(f"split: expected 'every' of 2 or more, got {self.every}")
         if self.fraction is not None and not 0.0 < self.fraction < 1.0:

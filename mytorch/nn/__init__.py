@@ -8,7 +8,7 @@ torch.Size([4, 1])
 
 # ruff: noqa: F401 - what is imported here is for users
 
-from mytorch.nn import functional, init, utils
+from mytorch.nn import functional, init, modules, utils
 from mytorch.nn.activation import (
     CELU,
     ELU,
@@ -26,6 +26,7 @@ from mytorch.nn.activation import (
     PReLU,
     ReLU,
     ReLU6,
+    RReLU,
     Sigmoid,
     SiLU,
     Softmax,
@@ -47,8 +48,9 @@ from mytorch.nn.conv import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from mytorch.nn.distance import CosineSimilarity, PairwiseDistance
 from mytorch.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
-from mytorch.nn.embedding import Embedding
+from mytorch.nn.embedding import Embedding, EmbeddingBag
 from mytorch.nn.flatten import Flatten, Unflatten
 from mytorch.nn.linear import Bilinear, Identity, Linear
 from mytorch.nn.loss import (
@@ -63,6 +65,7 @@ from mytorch.nn.loss import (
     L1Loss,
     MarginRankingLoss,
     MSELoss,
+    MultiLabelMarginLoss,
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
     NLLLoss,
@@ -118,4 +121,9 @@ from mytorch.nn.pooling import (
     MaxPool1d,
     MaxPool2d,
     MaxPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
 )
+from mytorch.nn.rearranging import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
+from mytorch.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d

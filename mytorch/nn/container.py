@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from operator import index as as_index
-from typing import Any, Self, overload
+from typing import Any, NoReturn, Self, overload
 
 from mytorch.nn.module import Module, block, indented
 from mytorch.nn.parameter import Parameter
@@ -336,9 +336,11 @@ class ParameterList(Module):
     def __iadd__(self, values: Iterable[Any]) -> Self:
         return self.extend(values)
 
-    def __repr__(self) -> str:
-        lines = "".join(f"\n    ({i}): {_describe(p, lambda p: p.dtype)}" for i, p in enumerate(self))
-        return f"{type(self).__name__}({lines}\n)" if lines else f"{type(self).__name__}()"
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise RuntimeError("ParameterList should not be called.")
+
+    def extra_repr(self) -> str:
+        return "\n".join(f"  ({i}): {_describe(p, lambda p: p.dtype)}" for i, p in enumerate(self))
 
 
 class ParameterDict(Module):
@@ -364,7 +366,8 @@ class ParameterDict(Module):
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):
             raise TypeError(
-                f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{key}')."
+                "Index given to ParameterDict cannot be used as a key as it is not a string (type is "
+                f"'{type(key).__name__}')."
             )
         self._keys[key] = None
         setattr(self, key, _as_parameter(value))
@@ -414,6 +417,41 @@ class ParameterDict(Module):
         for key, value in _pairs(parameters, "ParameterDict"):
             self[key] = value
 
-    def __repr__(self) -> str:
-        lines = [f"  ({key}): {_describe(p, lambda p: p.type())}" for key, p in self.items()]
-        return f"{type(self).__name__}({chr(10).join(lines)})"
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._keys)
+
+    def __or__(self, other: ParameterDict) -> ParameterDict:
+        copy = self.copy()
+        copy.update(other)
+        return copy
+
+    def __ior__(self, other: ParameterDict) -> Self:
+        self.update(other)
+        return self
+
+    def copy(self) -> ParameterDict:
+        """Another dictionary of the same parameters."""
+        return ParameterDict(self)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The parameter of that name; if there is none, the default is put there first."""
+        if key not in self._keys:
+            self[key] = default
+        return self[key]
+
+    def popitem(self) -> tuple[str, Any]:
+        """Take the last parameter out and return it with its name."""
+        key = next(reversed(self._keys), None)
+        if key is None:
+            raise KeyError("popitem(): the ParameterDict is empty")
+        return key, self.pop(key)
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """A new dictionary with these names, all for the same value."""
+        return ParameterDict((key, default) for key in keys)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise RuntimeError("ParameterDict should not be called.")
+
+    def extra_repr(self) -> str:
+        return "\n".join(f"  ({key}): {_describe(p, lambda p: p.type())}" for key, p in self.items())

@@ -39,6 +39,8 @@ from mytorch.ops.adaptive_pooling import (
     adaptive_max_pool2d,
     adaptive_max_pool3d,
 )
+from mytorch.ops.aten import celu_, elu_, hardtanh_, leaky_relu_, relu_, rrelu_, selu_, threshold_
+from mytorch.ops.attention import scaled_dot_product_attention
 from mytorch.ops.bilinear import bilinear
 from mytorch.ops.class_loss import cross_entropy, nll_loss
 from mytorch.ops.conv import (
@@ -49,8 +51,11 @@ from mytorch.ops.conv import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from mytorch.ops.distances import pdist
 from mytorch.ops.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from mytorch.ops.embedding import embedding, one_hot
+from mytorch.ops.embedding_bag import embedding_bag
+from mytorch.ops.interpolation import interpolate, upsample, upsample_bilinear, upsample_nearest
 from mytorch.ops.linalg import linear
 from mytorch.ops.loss import (
     binary_cross_entropy,
@@ -75,6 +80,7 @@ from mytorch.ops.margin_loss import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from mytorch.ops.multilabel_loss import multilabel_margin_loss
 from mytorch.ops.normalization import (
     batch_norm,
     group_norm,
@@ -85,6 +91,7 @@ from mytorch.ops.normalization import (
     rms_norm,
 )
 from mytorch.ops.padding import pad
+from mytorch.ops.patches import fold, unfold
 from mytorch.ops.pooling import (
     avg_pool1d,
     avg_pool2d,
@@ -94,4 +101,17 @@ from mytorch.ops.pooling import (
     max_pool1d,
     max_pool2d,
     max_pool3d,
+)
+from mytorch.ops.random_activation import gumbel_softmax, rrelu
+from mytorch.ops.shuffling import channel_shuffle, native_channel_shuffle, pixel_shuffle, pixel_unshuffle
+from mytorch.ops.unpooling import (
+    adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d_with_indices,
+    max_pool1d_with_indices,
+    max_pool2d_with_indices,
+    max_pool3d_with_indices,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
 )

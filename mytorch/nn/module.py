@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-import builtins
-import itertools
+import copy
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 from mytorch.autograd.application import wrap
-from mytorch.autograd.node import Handle
-from mytorch.backend import device as devices
-from mytorch.backend import dtypes
 from mytorch.nn import state
-from mytorch.nn.hooks import ModuleHooks, call_with_hooks
+from mytorch.nn.conversions import Conversions
+from mytorch.nn.hook_methods import HookMethods
+from mytorch.nn.hooks import (
+    EVERYWHERE,
+    ModuleHooks,
+    call_with_hooks,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+    registered,
+)
 from mytorch.nn.parameter import Buffer, Parameter
 from mytorch.nn.register import Register, kind_of
 from mytorch.tensor import Tensor
 
-__all__ = ["Module"]
+__all__ = [
+    "Module",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
+
+_UNEXPECTED_CALL = (
+    "Reached a code path in Module.{0}() that should never be called: a module that has extra state defines both "
+    "get_extra_state() and set_extra_state()."
+)
 
 
-class Module:
+class Module(HookMethods, Conversions):
     """Base class of all layers and models.
 
     A subclass assigns parameters and other modules to attributes, which registers them, and defines `forward`. Calling
@@ -46,6 +70,9 @@ class Module:
     _module_names: dict[str, None]
     _buffer_names: dict[str, bool]  # whether the buffer is part of the state
     _hooks: ModuleHooks | None
+    _version: int = 1  # of the layout of its state; a subclass that changes it loads older states by `_load_from_...`
+    dump_patches: ClassVar[bool] = False
+    call_super_init: ClassVar[bool] = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = object.__new__(cls)
@@ -60,9 +87,12 @@ class Module:
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooks is None:
+        if self._hooks is None and not EVERYWHERE:
             return self.forward(*args, **kwargs)
         return call_with_hooks(self, self._hooks, args, kwargs)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Accepted without effect, whatever the arguments: every call runs `forward` as it is written."""
 
     # --- attributes -----------------------------------------------------------------------------------------------
 
@@ -89,7 +119,7 @@ class Module:
         elif isinstance(value, Module):
             self._make_room(name, self._module_names)
             self._module_names[name] = None
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, registered("module", self, name, value))
         elif isinstance(value, Buffer):
             self._make_room(name, self._buffer_names)
             self.register_buffer(name, value, value.persistent)
@@ -120,11 +150,36 @@ class Module:
         if name not in names and name in self.__dict__:
             delattr(self, name)
 
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if not name[0].isdigit()]
+
     def __copy__(self) -> Self:
-        copy = type(self).__new__(type(self))
-        copy.__dict__.update(self.__dict__)
-        copy.__dict__.update({k: dict(v) for k, v in self.__dict__.items() if k.endswith("_names")})
-        return copy
+        twin = self._twin(self.__getstate__())
+        twin.__dict__.update({k: dict(v) for k, v in self.__dict__.items() if k.endswith("_names")})
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin  # before its parts are copied: one of them may point back
+        return self._twin(copy.deepcopy(self.__getstate__(), memo), twin)
+
+    def _twin(self, attributes: Any, twin: Self | None = None) -> Self:
+        """A module of the same class with these attributes, in the form that `__getstate__` gives."""
+        twin = type(self).__new__(type(self)) if twin is None else twin
+        if hasattr(twin, "__setstate__"):
+            twin.__setstate__(attributes)
+            return twin
+        own, slots = attributes if isinstance(attributes, tuple) else (attributes, {})
+        twin.__dict__.update(own)
+        for name, value in slots.items():
+            object.__setattr__(twin, name, value)
+        return twin
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(
+            f"a module ({type(self).__name__}) cannot be pickled: loading a pickle can run any code. Save its "
+            "state_dict() with safetensors, make the module anew from its class, and load_state_dict() into it."
+        )
 
     def _check_name(self, name: Any, what: str, names: dict[str, Any]) -> None:
         if not isinstance(name, str):
@@ -155,7 +210,7 @@ class Module:
                 f"express '{name}' as a function of another Tensor, compute the value in the forward() method."
             )
         self._parameter_names[name] = None
-        self.__dict__[name] = param
+        self.__dict__[name] = registered("parameter", self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is state but not learned, such as a running mean; `persistent` if it is to be saved.
@@ -172,7 +227,7 @@ class Module:
                 f"cannot assign '{kind_of(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
             )
         self._buffer_names[name] = persistent
-        self.__dict__[name] = tensor
+        self.__dict__[name] = registered("buffer", self, name, tensor)
 
     def register_module(self, name: str, module: Module | None) -> None:
         """Add a child module under a name."""
@@ -180,7 +235,7 @@ class Module:
             raise TypeError(f"{kind_of(module)} is not a Module subclass")
         self._check_name(name, "module", self._module_names)
         self._module_names[name] = None
-        self.__dict__[name] = module
+        self.__dict__[name] = registered("module", self, name, module)
 
     add_module = register_module
 
@@ -275,7 +330,34 @@ class Module:
             module = found
         return module
 
-    def _get_member(self, target: str, kind: builtins.type, what: str) -> Any:
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module in the place of that name, e.g. "encoder.0.linear".
+
+        Args:
+            strict: there must be a module in that place already.
+
+        Raises:
+            ValueError: the name is empty, or `module` is none.
+            AttributeError: the way to the place, or with `strict` the place, is not there or is no module.
+
+        >>> from mytorch import nn
+        >>> net = nn.Sequential(nn.Linear(1, 1), nn.ReLU())
+        >>> net.set_submodule("1", nn.Tanh()); net[1]
+        Tanh()
+        """
+        if not target:
+            raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if strict and not hasattr(parent, name):
+            raise AttributeError(f"{type(parent).__name__} has no attribute `{name}`")
+        if hasattr(parent, name) and not isinstance(getattr(parent, name), Module):
+            raise AttributeError(f"`{name}` is not an nn.Module")
+        setattr(parent, name, module)
+
+    def _get_member(self, target: str, kind: type, what: str) -> Any:
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
         if not hasattr(module, name):
@@ -297,20 +379,24 @@ class Module:
 
     # --- state ----------------------------------------------------------------------------------------------------
 
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
+    def state_dict(
+        self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
         """All parameters and persistent buffers by name. The tensors share the module's memory.
 
         Args:
+            *args: the following by position, as older programs give them.
             destination: a dictionary to add to; a new one if None.
             prefix: put before every name.
             keep_vars: give the parameters themselves instead of detached tensors.
         """
-        found: dict[str, Any] = state.collect(self, destination, prefix, keep_vars)
+        options = (destination, prefix, keep_vars)
+        found: dict[str, Any] = state.collect(self, *args, *options[len(args) :])
         return found
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> state.IncompatibleKeys:
+    ) -> state._IncompatibleKeys:
         """Copy parameters and buffers from a dictionary such as `state_dict()` returns.
 
         Args:
@@ -321,13 +407,42 @@ class Module:
             The missing and the unexpected names.
 
         Raises:
-            RuntimeError: with every name that is missing, unexpected or of another shape. Nothing is loaded then.
+            RuntimeError: with every name that is missing, unexpected or of another shape. What fits is loaded all the
+                same.
 
         >>> from mytorch import nn
         >>> nn.Linear(2, 3).load_state_dict(nn.Linear(2, 3).state_dict())
         <All keys matched successfully>
         """
         return state.load(self, state_dict, strict, assign)
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        """Put the module's own state, without that of its children, into a dictionary; for subclasses to extend."""
+        state.save_own(self, destination, prefix, keep_vars)
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        """Take the module's own state from a dictionary, and note what is wrong with it; for subclasses to extend."""
+        state.load_own(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+
+    def get_extra_state(self) -> Any:
+        """What is to be saved beside parameters and buffers; a subclass that has something defines it."""
+        raise RuntimeError(_UNEXPECTED_CALL.format("get_extra_state"))
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take back what `get_extra_state` gave."""
+        raise RuntimeError(_UNEXPECTED_CALL.format("set_extra_state"))
+
+    def _has_extra_state(self, method: str) -> bool:
+        return getattr(type(self), method) is not getattr(Module, method)
 
     # --- changes of everything below ------------------------------------------------------------------------------
 
@@ -375,114 +490,10 @@ class Module:
         fn(self)
         return self
 
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> Self:
-        """Convert floating point parameters and buffers to another type, in place: `to(dtype)`, `to(device, dtype)`.
-
-        Raises:
-            TypeError: the type is not floating point.
-            RuntimeError: the device is not there.
-        """
-        for arg in args:
-            if isinstance(arg, Tensor):
-                dtype = arg.dtype
-            elif isinstance(arg, dtypes.dtype):
-                dtype = arg
-            elif isinstance(arg, (str, devices.device)) or (isinstance(arg, int) and not isinstance(arg, bool)):
-                device = arg
-            elif arg is not None and not isinstance(arg, bool):
-                raise TypeError(
-                    f"to() received an invalid argument: expected a dtype, a device or a tensor, got {arg!r}"
-                )
-        devices.require(device)
-        return self if dtype is None else self._convert(dtypes.to_numpy(dtype), f"{dtype}")
-
-    def _convert(self, numpy: Any, name: str) -> Self:
-        if numpy.kind not in "fc":
-            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={name}")
-        for tensor in itertools.chain(self.parameters(), self.buffers()):
-            for held in (tensor, tensor._grad):
-                if held is not None and held.array.dtype.kind in "fc" and held.array.dtype != numpy:
-                    held.array = held.array.astype(numpy)
-        return self
-
-    def type(self, dst_type: Any) -> Self:
-        """Convert all parameters and buffers, in place."""
-        numpy = dtypes.to_numpy(dst_type)
-        for tensor in itertools.chain(self.parameters(), self.buffers()):
-            tensor.array = tensor.array.astype(numpy, copy=False)
-        return self
-
-    def float(self) -> Self:
-        """Convert floating point parameters and buffers to float32."""
-        return self.to(dtypes.float32)
-
-    def double(self) -> Self:
-        """Convert floating point parameters and buffers to float64."""
-        return self.to(dtypes.float64)
-
-    def half(self) -> Self:
-        """Convert floating point parameters and buffers to float16."""
-        return self.to(dtypes.float16)
-
-    def cpu(self) -> Self:
-        """Where everything is already."""
-        return self
-
-    def cuda(self, device: Any = None) -> Self:
-        """RuntimeError where there is no GPU."""
-        return self.to(device=devices.device("cuda") if device is None else devices.device(device))
-
-    # --- hooks ----------------------------------------------------------------------------------------------------
-
-    def _hook_register(self) -> ModuleHooks:
-        if self._hooks is None:
-            self._hooks = ModuleHooks()
-        return self._hooks
-
-    def register_forward_pre_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> Handle:
-        """Call `hook(module, args)` before every `forward`; what it returns replaces the arguments.
-
-        Args:
-            prepend: before the hooks that are there already.
-            with_kwargs: call `hook(module, args, kwargs)`, which may return a pair of both.
-        """
-        return Handle.add(self._hook_register().forward_pre, (hook, {"with_kwargs": with_kwargs}), first=prepend)
-
-    def register_forward_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
-    ) -> Handle:
-        """Call `hook(module, args, output)` after every `forward`; what it returns replaces the output.
-
-        Args:
-            prepend: before the hooks that are there already.
-            with_kwargs: call `hook(module, args, kwargs, output)`.
-            always_call: also if `forward` raises; the output is then None.
-
-        >>> import mytorch
-        >>> from mytorch import nn
-        >>> layer = nn.ReLU()
-        >>> handle = layer.register_forward_hook(lambda module, args, out: print(out))
-        >>> _ = layer(mytorch.tensor([-1.0, 2.0]))
-        tensor([0., 2.])
-        >>> handle.remove()
-        """
-        options = {"with_kwargs": with_kwargs, "always_call": always_call}
-        return Handle.add(self._hook_register().forward, (hook, options), first=prepend)
-
-    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
-        """Call `hook(module, grad_output)` when the outputs' gradients have arrived; what it returns replaces them."""
-        return Handle.add(self._hook_register().backward_pre, hook, first=prepend)
-
-    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
-        """Call `hook(module, grad_input, grad_output)` when the inputs' gradients are known; it may replace these.
-
-        Both are tuples with a place for every positional argument and every output, None where there is no gradient.
-        """
-        return Handle.add(self._hook_register().backward, hook, first=prepend)
-
     # --- printing -------------------------------------------------------------------------------------------------
+
+    def _get_name(self) -> str:
+        return type(self).__name__
 
     def extra_repr(self) -> str:
         """What `repr` shows between the parentheses before the children; a layer gives its arguments here."""
@@ -492,8 +503,8 @@ class Module:
         extra = self.extra_repr()
         children = [f"({name}): {indented(repr(child))}" for name, child in self._modules.items()]
         if not children and "\n" not in extra:
-            return f"{type(self).__name__}({extra})"
-        return block(type(self).__name__, [*(extra.split("\n") if extra else []), *children])
+            return f"{self._get_name()}({extra})"
+        return block(self._get_name(), [*(extra.split("\n") if extra else []), *children])
 
 
 def indented(text: str) -> str:

@@ -20,8 +20,8 @@ def _share(target: Tensor, data: Any) -> None:
         target.array = data.array
     else:
         raise TypeError(f"expected a Tensor or None, not {type(data).__name__}; make one with mytorch.tensor(...)")
-    target.requires_grad = False
     target._grad = target.node = target.version = target.base = None
+    target.needs_grad = False
 
 
 class Parameter(Tensor):

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 from mytorch.nn.module import Module
 from mytorch.ops import adaptive_pooling as adaptive
-from mytorch.ops import pooling
+from mytorch.ops import pooling, unpooling
 from mytorch.ops.adaptive_pooling import OutputSize
 from mytorch.tensor import Tensor
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "LPPool1d", "LPPool2d", "MaxPool1d", "MaxPool2d",
-    "MaxPool3d",
+    "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",
 ]  # fmt: skip
 
 Numbers = int | Sequence[int]
@@ -330,3 +330,57 @@ class LPPool2d(_LPPool):
     """
 
     dims = 2
+
+
+class _MaxUnpool(Module):
+    """The arguments and the text of the layers that put maxima back."""
+
+    dims: ClassVar[int]
+
+    def __init__(self, kernel_size: Numbers, stride: Numbers | None = None, padding: Numbers = 0) -> None:
+        name = type(self).__name__
+        self.kernel_size = pooling.as_numbers(name, "kernel_size", kernel_size, self.dims)
+        self.stride = self.kernel_size if stride is None else pooling.as_numbers(name, "stride", stride, self.dims)
+        self.padding = pooling.as_numbers(name, "padding", padding, self.dims)
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        unpool = (unpooling.max_unpool1d, unpooling.max_unpool2d, unpooling.max_unpool3d)[self.dims - 1]
+        return unpool(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxUnpool1d(_MaxUnpool):
+    """The partial inverse of `MaxPool1d`. See `MaxUnpool2d`.
+
+    >>> import mytorch
+    >>> MaxUnpool1d(2)(mytorch.tensor([[3.0, 4.0]]), mytorch.tensor([[1, 2]]))
+    tensor([[0., 3., 4., 0.]])
+    """
+
+    dims = 1
+
+
+class MaxUnpool2d(_MaxUnpool):
+    """The partial inverse of `MaxPool2d`: maxima go back to where its indices say, all else is 0.
+
+    >>> import mytorch
+    >>> pool, unpool = MaxPool2d(2, return_indices=True), MaxUnpool2d(2)
+    >>> unpool(*pool(mytorch.arange(4.0).reshape(1, 2, 2)))
+    tensor([[[0., 0.],
+             [0., 3.]]])
+    """
+
+    dims = 2
+
+
+class MaxUnpool3d(_MaxUnpool):
+    """The partial inverse of `MaxPool3d`. See `MaxUnpool2d`.
+
+    >>> import mytorch
+    >>> MaxUnpool3d(2)(mytorch.ones(1, 1, 1, 1), mytorch.tensor([[[[7]]]])).flatten()
+    tensor([0., 0., 0., 0., 0., 0., 0., 1.])
+    """
+
+    dims = 3

@@ -209,8 +209,8 @@ def scalar_name(x: Tensor) -> str:
     return str(x.type()).removeprefix("torch.").removesuffix("Tensor")
 
 
-def _activate(primitive: Primitive, x: Any, inplace: bool = False, **options: Any) -> Any:
-    if x.array.dtype.kind not in "fc":
+def _activate(primitive: Primitive, x: Any, inplace: bool = False, kinds: str = "fc", **options: Any) -> Any:
+    if x.array.dtype.kind not in kinds:
         raise RuntimeError(f"\"{primitive.name}_cpu\" not implemented for '{scalar_name(x)}'")
     out = apply(primitive, x, **options)
     return become(x, out) if inplace else out
@@ -272,7 +272,12 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
-    return _activate(_hardtanh, input, inplace, low=min_val, high=max_val)
+    kind = input.array.dtype.kind
+    if kind == "u" and min_val < 0:
+        raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
+    if kind in "iu":
+        min_val, max_val = int(min_val), int(max_val)
+    return _activate(_hardtanh, input, inplace, "iuf", low=min_val, high=max_val)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -293,7 +298,9 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     >>> threshold_(mytorch.tensor([0.5, 2.0]), 1.0, -7.0)
     tensor([-7.,  2.])
     """
-    return _activate(_threshold, input, inplace, threshold=threshold, value=value)
+    if input.array.dtype.kind in "iu":
+        threshold, value = int(threshold), int(value)
+    return _activate(_threshold, input, inplace, "iuf", threshold=threshold, value=value)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:

@@ -83,12 +83,15 @@ _adaptive_avg_pool_back = Primitive(
 
 
 def _adaptive_sizes(name: str, input: Any, output_size: Any, dims: int) -> Sizes:
+    one = isinstance(output_size, int) or output_size is None
+    if not one and dims > 1 and input.array.ndim <= len(output_size):
+        raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
     check_input(name, input, dims)
-    given = (output_size,) * dims if isinstance(output_size, int) or output_size is None else tuple(output_size)
+    given = (output_size,) * dims if one else tuple(output_size)
     if len(given) == 1:
         given = given * dims
     if len(given) != dims:
-        raise ValueError(f"{name}: output_size must be one number or {dims}, but got {output_size}")
+        raise RuntimeError(f"{name}: output_size must be one number or {dims}, but got {output_size}")
     sizes = tuple([n if size is None else int(size) for n, size in zip(input.array.shape[-dims:], given, strict=True)])
     if min(sizes) < 0:
         raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {sizes}")

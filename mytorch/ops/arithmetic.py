@@ -53,12 +53,20 @@ _pow = Primitive(
     [lambda xp, g, _out, x, y: _base_vjp(xp, g, x, y), lambda xp, g, out, x, y: _exponent_vjp(xp, g, out, x, y)],
     grad_name="PowBackward1",
 )
-_pow_number = Primitive("pow_number", "power", [_pow.vjps[0], None], grad_name="PowBackward0", numpy_name="pow_number")
+_pow_number = Primitive(
+    "pow_number",
+    "power",
+    [_pow.vjps[0], None],
+    grad_name="PowBackward0",
+    numpy_name="pow_number",
+    plain_numbers=True,
+)
 _number_pow = Primitive(
     "number_pow",
     lambda xp, x, y: xp.power(y, x),
     [lambda xp, g, out, x, y: _exponent_vjp(xp, g, out, y, x), None],
     grad_name="PowBackward2",
+    plain_numbers=True,
 )
 _maximum = Primitive(
     "maximum",
@@ -183,6 +191,7 @@ def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     >>> mytorch.rsub(mytorch.tensor([1.0, 2.0]), 1)
     tensor([ 0., -1.])
     """
+    _both_tensors("rsub", input)
     if input.array.dtype.kind == "b" or _is_bool(other):
         _refuse_subtraction(input, other)
     return apply2(_rsub_number if _is_number(other) else _rsub, input if alpha == 1 else input * alpha, other)
@@ -269,6 +278,7 @@ def fmod(input: Tensor, other: Any) -> Tensor:
     >>> mytorch.fmod(mytorch.tensor([-3.0, 3.0]), 2)
     tensor([-1.,  1.])
     """
+    _both_tensors("fmod", input)
     _refuse_integer_zero(input, other)
     _refuse_two_bools("fmod", input, other)
     return apply2(_fmod_number if _is_number(other) else _fmod, input, other)
@@ -295,6 +305,8 @@ def pow(input: Any, exponent: Any) -> Tensor:
     >>> mytorch.pow(mytorch.tensor([1.0, 2.0]), 3), mytorch.pow(2, mytorch.tensor([1.0, 2.0]))
     (tensor([1., 8.]), tensor([2., 4.]))
     """
+    if not isinstance(input, DifferentiableArray) and not isinstance(exponent, DifferentiableArray):
+        raise wrong_argument("pow", input)
     if type(exponent) in (float, int) and input.array.dtype.kind == "f":
         return apply2(_pow_number, input, exponent)
     if isinstance(exponent, bool) and _is_bool(input):
@@ -385,6 +397,13 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         raise misfit("where", error, condition.array, getattr(x, "array", x), getattr(y, "array", y)) from None
 
 
+def _compare(primitive: Primitive, x: Any, y: Any) -> Any:
+    """Unlike a sum, a comparison does not take a number first."""
+    if not isinstance(x, DifferentiableArray):
+        raise wrong_argument(primitive.name, x)
+    return apply2(primitive, x, y)
+
+
 def eq(input: Tensor, other: Any) -> Tensor:
     """True where input is equal to other.
 
@@ -392,7 +411,7 @@ def eq(input: Tensor, other: Any) -> Tensor:
     >>> mytorch.eq(mytorch.tensor([1, 2, 3]), 2)
     tensor([False,  True, False])
     """
-    return apply2(_eq, input, other)
+    return _compare(_eq, input, other)
 
 
 def ne(input: Tensor, other: Any) -> Tensor:
@@ -402,7 +421,7 @@ def ne(input: Tensor, other: Any) -> Tensor:
     >>> mytorch.ne(mytorch.tensor([1, 2, 3]), 2)
     tensor([ True, False,  True])
     """
-    return apply2(_ne, input, other)
+    return _compare(_ne, input, other)
 
 
 def lt(input: Tensor, other: Any) -> Tensor:
@@ -412,7 +431,7 @@ def lt(input: Tensor, other: Any) -> Tensor:
     >>> mytorch.lt(mytorch.tensor([1, 2, 3]), 2)
     tensor([ True, False, False])
     """
-    return apply2(_lt, input, other)
+    return _compare(_lt, input, other)
 
 
 def le(input: Tensor, other: Any) -> Tensor:
@@ -422,7 +441,7 @@ def le(input: Tensor, other: Any) -> Tensor:
     >>> mytorch.le(mytorch.tensor([1, 2, 3]), 2)
     tensor([ True,  True, False])
     """
-    return apply2(_le, input, other)
+    return _compare(_le, input, other)
 
 
 def gt(input: Tensor, other: Any) -> Tensor:
@@ -432,7 +451,7 @@ def gt(input: Tensor, other: Any) -> Tensor:
     >>> mytorch.gt(mytorch.tensor([1, 2, 3]), 2)
     tensor([False, False,  True])
     """
-    return apply2(_gt, input, other)
+    return _compare(_gt, input, other)
 
 
 def ge(input: Tensor, other: Any) -> Tensor:
@@ -442,7 +461,7 @@ def ge(input: Tensor, other: Any) -> Tensor:
     >>> mytorch.ge(mytorch.tensor([1, 2, 3]), 2)
     tensor([False,  True,  True])
     """
-    return apply2(_ge, input, other)
+    return _compare(_ge, input, other)
 
 
 def logical_and(input: Tensor, other: Tensor) -> Tensor:
@@ -452,6 +471,7 @@ def logical_and(input: Tensor, other: Tensor) -> Tensor:
     >>> mytorch.logical_and(mytorch.tensor([True, True, False]), mytorch.tensor([True, False, False]))
     tensor([ True, False, False])
     """
+    _both_tensors("logical_and", input, other)
     return apply2(_logical_and, input, other)
 
 
@@ -462,6 +482,7 @@ def logical_or(input: Tensor, other: Tensor) -> Tensor:
     >>> mytorch.logical_or(mytorch.tensor([True, True, False]), mytorch.tensor([True, False, False]))
     tensor([ True,  True, False])
     """
+    _both_tensors("logical_or", input, other)
     return apply2(_logical_or, input, other)
 
 
@@ -472,6 +493,7 @@ def logical_xor(input: Tensor, other: Tensor) -> Tensor:
     >>> mytorch.logical_xor(mytorch.tensor([True, True, False]), mytorch.tensor([True, False, False]))
     tensor([False,  True, False])
     """
+    _both_tensors("logical_xor", input, other)
     return apply2(_logical_xor, input, other)
 
 

@@ -37,5 +37,6 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
         )
     # (rows, n) times (n, out * m) gives a vector of length m for each row and output, to be multiplied with x2
     halves = matmul(input1.reshape(-1, n), weight.permute(1, 0, 2).reshape(n, outputs * m))
-    out = sum(halves.reshape(-1, outputs, m) * input2.reshape(-1, 1, m), -1).reshape(*x1[:-1], outputs)
+    products = halves.reshape(-1, outputs, m) * input2.reshape(-1, 1, m)
+    out = sum(products, -1, dtype=products.dtype).reshape(*x1[:-1], outputs)
     return out if bias is None else out + bias

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mytorch.autograd.application import apply, convert, misfit
+from mytorch.autograd.application import apply, convert, misfit, wrong_argument
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import common_dtype
@@ -69,6 +69,8 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
 
 def _limit(input: Any, min: Any, max: Any, by_numbers: Primitive, by_tensors: Primitive) -> Any:
+    if not isinstance(input, DifferentiableArray):
+        raise wrong_argument("clamp", input)
     limits = [limit for limit in (min, max) if limit is not None]
     common = common_dtype(input.array, *[getattr(limit, "array", limit) for limit in limits])
     x = convert(input, common)

@@ -149,21 +149,27 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     """Where |input - other| <= atol + rtol * |other|; infinities are close to themselves, NaN (if asked) to NaN.
 
     Raises:
-        RuntimeError: the tensors differ in type.
+        RuntimeError: the tensors differ in type, or a tolerance is negative.
 
     >>> import mytorch
     >>> isclose(mytorch.tensor([1.0, 1.0]), mytorch.tensor([1.0 + 1e-6, 1.1]))
     tensor([ True, False])
     """
+    for value in (input, other):
+        if not isinstance(value, DifferentiableArray):
+            raise wrong_argument("isclose", value)
     if input.array.dtype != other.array.dtype:
         raise RuntimeError(f"{input.dtype} did not match {other.dtype}")
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if tolerance < 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance}")
     x, y = input.detach(), other.detach()
     close = x == y
     if x.array.dtype.kind in "fc":
         close = close | (y.isfinite() & ((x - y).abs() <= atol + (rtol * y).abs()))
         if equal_nan:
             close = close | ((x != x) & (y != y))
-    elif rtol or atol:
+    elif (rtol or atol) and x.array.dtype.kind in "iu":
         close = close | ((x - y).abs() <= atol + (rtol * y).abs())
     return close
 

@@ -154,6 +154,10 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     if len(summed_a) != len(summed_b):
         raise RuntimeError("both dimension lists should have same length")
     for i, j in zip(summed_a, summed_b, strict=True):
+        if a.array.shape[i] == 1:  # a dimension of size 1 goes with any other: the other is summed first
+            b = reduction.sum(b, j, keepdim=True, dtype=b.dtype)
+        elif b.array.shape[j] == 1:
+            a = reduction.sum(a, i, keepdim=True, dtype=a.dtype)
         if a.array.shape[i] != b.array.shape[j]:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {a.array.shape[i]} in dim {i} and second has "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mytorch.autograd.application import apply, apply1, apply2
+from mytorch.autograd.application import apply, apply1, apply2, wrong_argument
+from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.primitive import TABLE, Primitive
 from mytorch.ops import arithmetic  # noqa: F401 - `maximum` and `minimum` must be in the table
 from mytorch.ops.axes import Dims, reduce_over, refuse_empty, restore
@@ -104,7 +105,7 @@ class Min(Found):
     """The result of `min` over one dimension."""
 
 
-def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None) -> Any:
     """The largest element; over one dimension, a pair `(values, indices)`; with a tensor, `maximum` of both.
 
     NaN counts as largest. Over one dimension the gradient goes to the element at the returned index.
@@ -114,10 +115,10 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     >>> mytorch.max(x), mytorch.max(x, 1).indices
     (tensor(5.), tensor([1, 0]))
     """
-    return _extremum(Max, _maximum_of, input, dim, keepdim)
+    return _extremum(Max, _maximum_of, input, dim if other is None else other, keepdim)
 
 
-def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None) -> Any:
     """The smallest element; over one dimension, a pair `(values, indices)`; with a tensor, `minimum` of both.
 
     >>> import mytorch
@@ -125,7 +126,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     >>> mytorch.min(x), mytorch.min(x, 1).indices
     (tensor(1.), tensor([0, 1]))
     """
-    return _extremum(Min, _minimum_of, input, dim, keepdim)
+    return _extremum(Min, _minimum_of, input, dim if other is None else other, keepdim)
 
 
 # The entries for: all elements, where along a dimension, the values there, of two tensors.
@@ -136,6 +137,8 @@ _minimum_of = (_min, _argmin, _min_dim, TABLE["minimum"])
 def _extremum(result: type[Found], entries: tuple[Primitive, ...], x: Any, dim: Any, keepdim: bool) -> Any:
     of_all, finder, at_index, of_two = entries
     name = of_all.name
+    if not isinstance(x, DifferentiableArray):
+        raise wrong_argument(name, x)
     if dim is None:
         refuse_empty(name, x, None)
         return apply1(of_all, x)

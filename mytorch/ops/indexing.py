@@ -17,6 +17,7 @@ from mytorch.autograd.application import apply, convert, wrap
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import mode
 from mytorch.autograd.primitive import Primitive
+from mytorch.backend.dtypes import fitted
 from mytorch.ops import inplace
 from mytorch.ops.dims import normalize_dim
 from mytorch.ops.variant import variant
@@ -33,6 +34,11 @@ class Index(NamedTuple):
     basic: tuple[Any, ...]  # ints, slices, None, and an ellipsis at the end, so that the step always gives a view
     advanced: tuple[Any, ...] | None  # for each dimension of that view an integer array or a full slice
     once: bool
+
+    def kept(self) -> Index:
+        """The same index with arrays of its own: what a backward pass needs stays as it is if a tensor is changed."""
+        advanced = self.advanced and tuple([i.copy() if isinstance(i, np.ndarray) else i for i in self.advanced])
+        return self._replace(advanced=advanced)
 
 
 def _pick(x: Any, index: Index) -> Any:
@@ -103,6 +109,8 @@ def parse(index: Any, shape: Shape) -> tuple[Index, str]:
         IndexError: an index is out of range, of a wrong type, or there are too many.
         ValueError: the step of a slice is not positive.
     """
+    if type(index) is int and shape and -shape[0] <= index < shape[0]:  # by far the most frequent
+        return Index((index, ...), None, True), "Select"
     given = index if isinstance(index, tuple) else _legacy_sequence(index) or (index,)
     parts = [_plain(p) for p in given]
     used = sum(_dims_used(p) for p in parts)
@@ -160,7 +168,8 @@ def parse(index: Any, shape: Shape) -> tuple[Index, str]:
 def _legacy_sequence(index: Any) -> tuple[Any, ...] | None:
     """A list that holds sequences, slices or None is taken as a tuple, as PyTorch still does with a warning."""
     if isinstance(index, list) and any(
-        isinstance(p, (list, tuple, slice, DifferentiableArray)) or p in (None, ...) for p in index
+        isinstance(p, (list, tuple, range, slice, np.ndarray, DifferentiableArray)) or p is None or p is Ellipsis
+        for p in index
     ):
         warnings.warn(
             "a list as an index is taken for a tuple because it holds sequences; write x[tuple(seq)] for this, or "
@@ -186,7 +195,7 @@ def _plain(part: Any) -> Any:
     elif isinstance(part, (int, np.integer)):
         return int(part)
     elif isinstance(part, (list, tuple, range, np.ndarray)):
-        part = np.asarray(part, dtype=None if len(part) else np.int64) if np.ndim(part) else np.asarray(part)
+        part = np.asarray(part, np.int64 if not isinstance(part, np.ndarray) and not len(part) else None)
     if not isinstance(part, np.ndarray) or part.dtype.kind not in "iub":
         raise IndexError(
             "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
@@ -233,7 +242,18 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     (tensor([4, 5, 6]), tensor([3, 6]), tensor([5, 6]))
     """
     parsed, kind = parse(index, input.array.shape)
+    if kind == "Index" and input.requires_grad and mode.enabled:
+        parsed = parsed.kept()
     return apply(_getitem if kind == "Index" else _view_by[kind], input, index=parsed)
+
+
+def check_same_type(x: Any, value: Any, index: Index) -> None:
+    """RuntimeError if a tensor to assign is of another type, unless it is one element for a mask."""
+    if value.array.dtype != x.array.dtype and not (index.once and value.array.size == 1):
+        raise RuntimeError(
+            f"Index put requires the source and destination dtypes match, got {x.dtype} for the destination and "
+            f"{value.dtype} for the source."
+        )
 
 
 def setitem(input: Tensor, index: Any, value: Any) -> None:
@@ -241,7 +261,8 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
 
     Raises:
         IndexError: as `getitem`.
-        RuntimeError: the value's shape does not fit, or the tensor is a leaf that requires grad.
+        RuntimeError: the value's shape does not fit, or its type (a tensor's, at indices that are tensors or lists), or
+            a number is too large for the type, or the tensor is a leaf that requires grad.
 
     >>> import mytorch
     >>> x = mytorch.zeros(3)
@@ -254,16 +275,20 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     if not isinstance(value, (DifferentiableArray, bool, int, float, complex, np.generic)):
         raise TypeError(f"can't assign a {type(value).__name__} to a {input.type()}")
     wanted: Any = value
+    if not isinstance(wanted, DifferentiableArray):
+        wanted = fitted(wanted, input.array.dtype)
+    elif kind == "Index" and not isinstance(index, bool):
+        check_same_type(input, wanted, parsed)
     tracked = mode.enabled and (input.requires_grad or getattr(wanted, "requires_grad", False))
     try:
         if not tracked:
             _put(input.array, parsed, getattr(wanted, "array", wanted))
             input.changed()
             return
-        source = convert(value, input.array.dtype)
+        source = convert(wanted, input.array.dtype)
         while source.array.ndim and source.array.shape[0] == 1:  # so that it has no more dimensions than the place
             source = source.squeeze(0)
-        inplace.become(input, apply(_assign if kind == "Index" else _assign_view, input, source, index=parsed))
+        inplace.become(input, apply(_assign if kind == "Index" else _assign_view, input, source, index=parsed.kept()))
     except ValueError:
         given, place = list(np.shape(getattr(wanted, "array", wanted))), list(_pick(input.array, parsed).shape)
         raise RuntimeError(
@@ -306,8 +331,11 @@ _scatter_back = Primitive(
 )
 
 
-def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """Pick one element for each entry of `index` along `dim`: out[i][j] = input[index[i][j]][j] for dim 0.
+
+    Args:
+        sparse_grad: accepted for PyTorch's programs; the gradient is dense.
 
     Raises:
         RuntimeError: `index` has another number of dimensions, is too large in another dimension, or is out of range.
@@ -319,7 +347,9 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """
     x, raw = input.array, index.array
     axis = normalize_dim(dim, x.ndim)
-    if raw.dtype.kind not in "iu" or raw.dtype.itemsize < 4:
+    if not raw.size:  # of any type and shape
+        return input.reshape(-1)[:0].reshape(raw.shape)
+    if raw.dtype not in (np.int64, np.int32):
         raise RuntimeError("gather(): Expected dtype int32/int64 for index")
     if (raw.ndim or 1) != (x.ndim or 1):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")

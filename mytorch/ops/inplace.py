@@ -1,4 +1,4 @@
-"""Writing to a tensor's memory: `zero_`, `copy_`, `uniform_`, and `in_place`, which makes `add_` from `add`.
+"""Writing to a tensor's memory: `zero_`, `copy_`, `fill_`, and `in_place`, which makes `add_` from `add`.
 
 A tensor that is written to becomes the result of the operation: it takes over the new node, and its change counter
 goes up, so that a derivative which needed the old value is refused.
@@ -14,9 +14,7 @@ import numpy as np
 from mytorch.autograd.application import misfit, wrap
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import mode
-from mytorch.backend import random as streams
 from mytorch.backend.dtypes import CATEGORY, of
-from mytorch.backend.generator import Generator, default_generator
 from mytorch.ops import arithmetic, shape
 from mytorch.ops.viewing import overwrite, rebase, replace_part
 
@@ -24,7 +22,8 @@ if TYPE_CHECKING:
     from mytorch.tensor import Tensor
 
 
-def _check_writable(x: Any) -> None:
+def check_writable(x: Any) -> None:
+    """RuntimeError for a leaf that requires grad, a view of one, or elements that share memory."""
     if mode.enabled:
         if x.requires_grad and x.node is None:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
@@ -45,7 +44,7 @@ def become(x: Any, result: Any) -> Any:
         RuntimeError: `x` is a leaf that requires grad, the result's shape is another, or its type is of a higher
             category (a float result does not fit into an integer tensor).
     """
-    _check_writable(x)
+    check_writable(x)
     if result.array.shape != x.array.shape:
         raise RuntimeError(
             f"output with shape {list(x.array.shape)} doesn't match the broadcast shape {list(result.array.shape)}"
@@ -72,7 +71,7 @@ def _take_history(x: Any, result: Any) -> None:
         if x.base.requires_grad or (result is not None and result.requires_grad):
             replace_part(x, result)
     elif result is not None and result.requires_grad:
-        x.node, x.requires_grad = result.node, True
+        x.node, x.needs_grad = result.node, True
         rebase(x)
     elif x.requires_grad:
         overwrite(x)
@@ -83,7 +82,7 @@ def _keep_old_values(node: Any, x: Any) -> None:
     if not any(t is x for t in node.tensors):
         return
     old = wrap(x.array.copy())
-    old.node, old.requires_grad = x.node, x.requires_grad
+    old.node, old.needs_grad = x.node, x.requires_grad
     node.arrays = tuple([old.array if t is x else a for a, t in zip(node.arrays, node.tensors, strict=True)])
     node.tensors = tensors = tuple([old if t is x else t for t in node.tensors])
     node.versions = tuple([0 if t is None or t.version is None else t.version[0] for t in tensors])
@@ -91,7 +90,7 @@ def _keep_old_values(node: Any, x: Any) -> None:
 
 def write(x: Any, values: Any) -> Any:
     """Overwrite `x` with raw values that depend on nothing: no gradient flows past it."""
-    _check_writable(x)
+    check_writable(x)
     np.copyto(x.array, values, casting="unsafe")
     x.changed()
     if mode.enabled:
@@ -162,58 +161,6 @@ def fill_(input: Tensor, value: Any) -> Tensor:
             )
         return copy_(input, value)
     return write(input, value)
-
-
-def _stream(generator: Generator | None) -> Generator:
-    return default_generator if generator is None else generator
-
-
-def uniform_(input: Tensor, from_: float = 0, to: float = 1, *, generator: Generator | None = None) -> Tensor:
-    """Overwrite with uniform numbers in [from, to).
-
-    >>> import mytorch
-    >>> _ = mytorch.manual_seed(0)
-    >>> mytorch.zeros(2).uniform_(-1, 1)
-    tensor([-0.0075,  0.5364])
-    """
-    a = input.array
-    return write(input, streams.uniform(_stream(generator), a.shape, a.dtype, from_, to))
-
-
-def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Tensor:
-    """Overwrite with normal numbers of that mean and standard deviation.
-
-    >>> import mytorch
-    >>> _ = mytorch.manual_seed(0)
-    >>> mytorch.zeros(2).normal_()
-    tensor([ 1.5410, -0.2934])
-    """
-    a = input.array
-    values = streams.normal(_stream(generator), a.shape, a.dtype, mean, std, contiguous=a.flags.c_contiguous)
-    return write(input, values)
-
-
-def bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
-    """Overwrite with 1 with probability p (a number or a tensor), else 0.
-
-    >>> import mytorch
-    >>> mytorch.zeros(2).bernoulli_(1.0)
-    tensor([1., 1.])
-    """
-    a = input.array
-    probability = p.array if isinstance(p, DifferentiableArray) else p
-    return write(input, streams.bernoulli(_stream(generator), a.shape, a.dtype, probability))
-
-
-def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None = None) -> Tensor:
-    """Overwrite with exponentially distributed numbers of rate lambd.
-
-    >>> import mytorch
-    >>> bool((mytorch.zeros(2).exponential_() > 0).all())
-    True
-    """
-    a = input.array
-    return write(input, streams.exponential(_stream(generator), a.shape, a.dtype, lambd))
 
 
 add_ = in_place(arithmetic.add)

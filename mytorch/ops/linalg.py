@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from mytorch.autograd.application import apply, misfit, operand, wrong_argument
+from mytorch.autograd.application import apply, apply2, misfit, operand, wrong_argument
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.primitive import Primitive
 from mytorch.ops.variant import variant
@@ -138,7 +138,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     tensor([[11.]])
     """
     check_matrices("mm", input, mat2)
-    return apply(_mm, input, mat2)
+    return apply2(_mm, input, mat2)
 
 
 def check_matrices(name: str, x: Tensor, y: Tensor) -> None:

@@ -15,6 +15,7 @@ from mytorch.ops.activation import logsigmoid
 from mytorch.ops.arithmetic import minimum, where
 from mytorch.ops.elementwise import exp, log, log1p, sqrt
 from mytorch.ops.loss import check_reduction, reduce_loss
+from mytorch.ops.rearranging import broadcast_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +58,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     >>> cosine_similarity(mytorch.tensor([[3.0, 0.0]]), mytorch.tensor([[1.0, 1.0]]))
     tensor([0.7071])
     """
+    x1, x2 = broadcast_tensors(x1, x2)
     n1, n2 = (reductions.norm(x, 2, dim, keepdim=True) for x in (x1, x2))
     n1, n2 = (_above(n - eps) + eps if (n.array < eps).any() else n for n in (n1, n2))
     return reductions.sum((x1 / n1) * (x2 / n2), dim)

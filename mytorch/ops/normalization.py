@@ -97,6 +97,8 @@ def batch_norm(
     (tensor([0.2000]), tensor([1.1000]))
     """
     shape = input.array.shape
+    if shape == (0,):
+        return input.clone()
     channels = shape[normalize_dim(1, len(shape))]
     if training and math.prod(shape) == channels:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")

@@ -51,8 +51,9 @@ def _sources(mode: str, size: int, before: int, after: int) -> list[int]:
     places = range(-before, size + after)
     if mode == "replicate":
         return [min(max(i, 0), size - 1) for i in places]
-    if mode == "circular":
-        return [i % size for i in places]
+    if mode == "circular":  # what is cut off at one end is gone before the border at the other is made
+        first, rest = max(-before, 0), size + min(before, 0) + min(after, 0)
+        return [first + (i - first) % rest for i in places]
     return [abs(i) if i < size else 2 * (size - 1) - i for i in places]
 
 

@@ -24,7 +24,7 @@ _split = variant(_slice_axis, "split", "SplitBackward0")
 _split_with_sizes = variant(_slice_axis, "split_with_sizes", "SplitWithSizesBackward0")
 _select = Primitive(
     "select",
-    lambda xp, x, axis, index: x[(slice(None),) * axis + (index,)],
+    lambda xp, x, axis, index: x[(slice(None),) * axis + (index, ...)],  # the ellipsis: a view also of a vector
     [lambda xp, g, _out, x_shape, axis, index: xp.pad_axis(xp.expand_dims(g, axis), axis, index, x_shape[axis])],
     view=True,
 )
@@ -115,8 +115,13 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return tuple(apply(_unbind, input, axis=axis, index=i) for i in range(_size(input, axis)))
 
 
-def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+def split(
+    tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None
+) -> tuple[Tensor, ...]:
     """Views of consecutive parts along `dim`: of one size (the last may be smaller), or of the given sizes.
+
+    Args:
+        split_size: the method's name for `split_size_or_sections`.
 
     Raises:
         RuntimeError: the size is not positive, or the sizes do not add up.
@@ -125,6 +130,8 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
     >>> split(mytorch.tensor([1, 2, 3]), 2)
     (tensor([1, 2]), tensor([3]))
     """
+    if split_size is not None:
+        split_size_or_sections = split_size
     _refuse_0d("split", tensor)
     axis = normalize_dim(dim, tensor.array.ndim)
     size = _size(tensor, axis)
@@ -165,7 +172,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, -(-size // chunks), dim)
 
 
-def repeat(input: Tensor, *repeats: Any) -> Tensor:
+def repeat(input: Tensor, *times: Any, repeats: Any = None) -> Tensor:
     """Copies side by side: `repeats` says how many along each dimension; more numbers add dimensions in front.
 
     Raises:
@@ -176,9 +183,9 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     tensor([[1, 2, 1, 2],
             [1, 2, 1, 2]])
     """
-    if not repeats:
+    if repeats is None and not times:
         raise TypeError('repeat() missing 1 required positional arguments: "repeats"')
-    times = as_shape(repeats)
+    times = as_shape(times if repeats is None else (repeats,))
     if len(times) < input.array.ndim:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     if any(n < 0 for n in times):
@@ -186,7 +193,7 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     return apply(_repeat, input, repeats=times)
 
 
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *times: Any, dims: Any = None) -> Tensor:
     """`repeat` as NumPy's tile: missing numbers in front count as 1.
 
     >>> import mytorch
@@ -194,21 +201,34 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
     tensor([[1, 1],
             [2, 2]])
     """
-    times = as_shape(dims)
+    times = as_shape(times if dims is None else (dims,))
     return repeat(input, (1,) * (input.array.ndim - len(times)) + times)
 
 
-def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None) -> Tensor:
+def repeat_interleave(
+    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
     """Every element repeated in its place: `repeats` times, or as often as a tensor says for each.
 
-    Without `dim`, the flattened tensor.
+    Without `dim`, the flattened tensor. Without `repeats`, the first tensor is that of repeats, and what is repeated
+    are the numbers 0, 1, 2, ...
+
+    Args:
+        output_size: how many elements come out along `dim`, if that is known.
+
+    Raises:
+        RuntimeError: the sizes do not fit, or as many do not come out.
 
     >>> import mytorch
     >>> repeat_interleave(mytorch.tensor([1, 2]), 2)
     tensor([1, 1, 2, 2])
     """
+    if repeats is None:
+        if input.array.ndim != 1:
+            raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
+        return repeat_interleave(wrap(np.arange(input.array.size)), input, 0, output_size=output_size)
     if dim is None:
-        return repeat_interleave(shapes.flatten(input), repeats, 0)
+        return repeat_interleave(shapes.flatten(input), repeats, 0, output_size=output_size)
     axis = normalize_dim(dim, input.array.ndim)
     times = repeats.array if isinstance(repeats, DifferentiableArray) else repeats
     if np.ndim(times) == 1 and np.size(times) not in (1, _size(input, axis)):
@@ -216,7 +236,12 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None) -> Te
             f"repeats must have the same size as input along dim, but got repeats.size(0) = {np.size(times)} and "
             f"input.size({axis}) = {_size(input, axis)}"
         )
-    return input.index_select(axis, wrap(np.repeat(np.arange(_size(input, axis)), times)))
+    if np.min(times, initial=0) < 0:
+        raise RuntimeError("repeats can not be negative")
+    places = np.repeat(np.arange(_size(input, axis)), times)
+    if output_size is not None and output_size != places.size:
+        raise RuntimeError(f"allocated size does not match required size: {output_size} != {places.size}")
+    return input.index_select(axis, wrap(places))
 
 
 def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
@@ -233,7 +258,9 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
         if len(steps) != 1:
             raise RuntimeError(f"shifts and dimensions must align. shifts: {len(steps)}, dims:0")
         return apply(_roll, input, shifts=steps, axis=None)
-    axes = normalize_dims((dims,) if isinstance(dims, int) else tuple(dims), input.array.ndim) or ()
+    if not input.array.ndim:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    axes = tuple([normalize_dim(d, input.array.ndim) for d in ((dims,) if isinstance(dims, int) else dims)])
     if len(steps) != len(axes):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(axes)}")
     return apply(_roll, input, shifts=steps, axis=axes)
@@ -262,6 +289,11 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     return shapes.permute(input, tuple(order))
 
 
+def _refuse_nothing(name: str, tensors: Sequence[Tensor]) -> None:
+    if not len(tensors):
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
+
+
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors joined along the second dimension; vectors along their only one.
 
@@ -269,6 +301,7 @@ def hstack(tensors: Sequence[Tensor]) -> Tensor:
     >>> hstack([mytorch.tensor([1, 2]), mytorch.tensor([3])])
     tensor([1, 2, 3])
     """
+    _refuse_nothing("hstack", tensors)
     parts = [x.reshape(1) if not x.array.ndim else x for x in tensors]
     return shapes.cat(parts, 0 if parts and parts[0].array.ndim == 1 else 1)
 
@@ -281,4 +314,5 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
     tensor([[1, 2],
             [3, 4]])
     """
+    _refuse_nothing("vstack", tensors)
     return shapes.cat([x.reshape(1, -1) if x.array.ndim < 2 else x for x in tensors])

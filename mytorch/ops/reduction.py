@@ -15,6 +15,7 @@ from mytorch.backend.dtypes import default_float, to_numpy
 from mytorch.ops.axes import Dims, count, in_single, nonzero, reduce_over, refuse_empty, restore
 from mytorch.ops.dims import normalize_dims
 from mytorch.ops.extremum import amax, amin, argmax, argmin, max, min  # noqa: F401 - one family to users
+from mytorch.ops.nuclear_norm import nuclear_norm
 from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:
@@ -340,7 +341,8 @@ def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
     """The p-norm of the elements over `dim`: (sum |x|^p)^(1/p).
 
     Args:
-        p: a number; "fro" is 2, inf the largest absolute value, -inf the smallest, 0 counts the nonzeros.
+        p: a number; "fro" is 2, inf the largest absolute value, -inf the smallest, 0 counts the nonzeros; or "nuc",
+            the sum of the singular values of a matrix (in the two dimensions `dim`).
 
     >>> import mytorch
     >>> mytorch.norm(mytorch.tensor([3.0, -4.0])), mytorch.norm(mytorch.tensor([3.0, -4.0]), p=1)
@@ -349,6 +351,8 @@ def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
     x = input if dtype is None else convert(input, to_numpy(dtype))
     if x.array.dtype.kind not in "fc":
         raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {x.dtype}")
+    if p == "nuc":
+        return nuclear_norm(x, dim, keepdim)
     if p in ("fro", None):
         p = 2.0
     if not isinstance(p, (int, float)):

@@ -8,6 +8,7 @@ import numpy as np
 
 from mytorch.autograd.application import apply, convert, misfit, wrap, wrong_argument
 from mytorch.autograd.array import DifferentiableArray
+from mytorch.autograd.grad_mode import mode
 from mytorch.autograd.primitive import Primitive
 from mytorch.ops import indexing, shape
 from mytorch.ops.dims import normalize_dim
@@ -161,6 +162,8 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     tensor([1., 0., 2.])
     """
     axis = normalize_dim(dim, input.array.ndim)
+    if not input.array.ndim:
+        return index_add(input.reshape(1), 0, index, source.reshape(1), alpha=alpha).reshape(())
     places = _index_vector("index_add", index, input.array.shape[axis])
     wanted = (*input.array.shape[:axis], places.array.size, *input.array.shape[axis + 1 :])
     if source.array.shape != wanted:
@@ -184,7 +187,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
             [4]])
     """
     if dim is None:
-        return indexing.gather(input.reshape(-1), 0, indices.reshape(-1))
+        return take_along_dim(input.reshape(-1), indices.reshape(-1), 0)
     if input.array.ndim != indices.array.ndim:
         raise RuntimeError(
             f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
@@ -199,13 +202,14 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         raise misfit("take_along_dim", error, np.empty(a), np.empty(b)) from None
     sizes_a, sizes_b = common.copy(), common.copy()
     sizes_a[axis], sizes_b[axis] = input.array.shape[axis], indices.array.shape[axis]
+    indices = wrap(np.where(indices.array < 0, indices.array + sizes_a[axis], indices.array))  # from the end
     return indexing.gather(shape.expand(input, sizes_a), axis, shape.expand(indices, sizes_b))
 
 
 def _check_places(name: str, x: Any, axis: int, index: Any, source: Any) -> None:
     raw = index.array
-    if raw.dtype != np.int64:
-        raise RuntimeError(f"{name}(): Expected dtype int64 for index")
+    if raw.size and raw.dtype not in (np.int64, np.int32):
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     if raw.ndim != x.array.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
     for d, n in enumerate(raw.shape):
@@ -227,8 +231,13 @@ def _source_like(name: str, x: Any, index: Any, source: Any) -> Any:
     return indexing.getitem(source, tuple(slice(0, n) for n in index.array.shape))
 
 
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None) -> Tensor:
+def scatter(
+    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
+) -> Tensor:
     """A copy of `input` with out[index[i][j]][j] = src[i][j] (for dim 0); `src` is a tensor or a number.
+
+    Args:
+        reduce: "add" or "multiply" with what is there, for tensors that need no gradient.
 
     Raises:
         RuntimeError: an index is out of range, or the shapes do not fit.
@@ -240,13 +249,30 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     """
     axis = normalize_dim(dim, input.array.ndim)
     source = src if value is None else value
-    if isinstance(source, DifferentiableArray):
-        _check_places("scatter", input, axis, index, source)
-        return apply(_scatter, input, index, _source_like("scatter", input, index, source), axis=axis)
-    if not isinstance(source, (bool, int, float)):
+    tensor = isinstance(source, DifferentiableArray)
+    if not tensor and not isinstance(source, (bool, int, float)):
         raise TypeError(f"scatter(): argument 'src' must be Tensor or a number, not {type(source).__name__}")
-    _check_places("scatter", input, axis, index, None)
-    return apply(_scatter_number, input, index, source, axis=axis)
+    if not input.array.ndim:
+        source = source.reshape(1) if tensor else source
+        return scatter(input.reshape(1), 0, index.reshape(-1), source, reduce=reduce).reshape(())
+    _check_places("scatter", input, axis, index, source if tensor else None)
+    if tensor:
+        source = _source_like("scatter", input, index, source)
+    if reduce is not None:
+        return _scatter_reduced(input, axis, index, source, reduce)
+    return apply(_scatter if tensor else _scatter_number, input, index, source, axis=axis)
+
+
+def _scatter_reduced(x: Any, axis: int, index: Any, source: Any, reduce: str) -> Any:
+    if reduce not in ("add", "multiply"):
+        raise RuntimeError("reduce argument must be either add or multiply.")
+    if mode.enabled and (x.requires_grad or getattr(source, "requires_grad", False)):
+        raise NotImplementedError("the derivative for 'scatter' with reduce is not implemented; use scatter_reduce")
+    out = x.array.copy()
+    combine = np.add if reduce == "add" else np.multiply
+    values = getattr(source, "array", source)
+    combine.at(out, open_grid(np, index.array, axis), np.asarray(values).astype(out.dtype))
+    return wrap(out)
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
@@ -260,6 +286,8 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     tensor([1., 0., 2.])
     """
     axis = normalize_dim(dim, input.array.ndim)
+    if not input.array.ndim:
+        return scatter_add(input.reshape(1), 0, index.reshape(-1), src.reshape(1)).reshape(())
     _check_places("scatter_add", input, axis, index, src)
     return apply(_scatter_add, input, index, _source_like("scatter_add", input, index, src), axis=axis)
 
@@ -270,6 +298,16 @@ def _mask(name: str, mask: Any) -> Any:
     if mask.array.dtype.kind != "b":
         raise RuntimeError(f"{name} only supports boolean masks, but got mask with dtype {mask.array.dtype}")
     return mask
+
+
+def _fitting(value: Any, dtype: np.dtype[Any]) -> Any:
+    """A number in that element type: within an integer type's limits, and complex only in a complex type."""
+    fits = dtype.kind == "c" or not isinstance(value, (complex, np.complexfloating))
+    if fits and dtype.kind in "iu":
+        fits = np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
+    if not fits:
+        raise RuntimeError(f"value cannot be converted to type {dtype} without overflow")
+    return np.asarray(value).astype(dtype)[()]
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
@@ -285,15 +323,15 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     _mask("masked_fill", mask)
     try:
         if not isinstance(value, DifferentiableArray):
-            number = np.asarray(value).astype(input.array.dtype)[()]
-            if input.array.dtype.kind in "biu" and number != value:
-                raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
+            number = _fitting(value, input.array.dtype)
             return apply(_masked_fill_number, input, mask, value=number)
         if value.array.ndim:
             raise RuntimeError(
                 "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                 f"{value.array.ndim} dimension(s)."
             )
+        if value.array.dtype.kind in "fc":
+            _fitting(value.array[()], input.array.dtype)
         return apply(_masked_fill, input, mask, convert(value, input.array.dtype))
     except ValueError as error:
         raise misfit("masked_fill", error, input.array, mask.array) from None

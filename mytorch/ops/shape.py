@@ -12,7 +12,9 @@ import numpy as np
 from mytorch.autograd.application import apply, convert, wrap
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.primitive import Primitive
-from mytorch.backend.dtypes import common_dtype, dtype, promote, to_numpy
+from mytorch.backend import memory_format as formats
+from mytorch.backend.dtypes import common_dtype, promote, to_numpy
+from mytorch.backend.dtypes import dtype as element_type
 from mytorch.ops.dims import as_shape, normalize_dim, normalize_dims
 from mytorch.ops.variant import variant
 
@@ -20,12 +22,22 @@ if TYPE_CHECKING:
     from mytorch.tensor import Tensor
 
 Shape = tuple[int, ...]
+MAX_DIMS = 64  # of a NumPy array, and of what PyTorch's operations take
 
 
 def _expand_forward(xp: Any, x: Any, shape: Shape) -> Any:
-    if x.ndim == 0 and type(x) is np.ndarray:  # NumPy's broadcast_to costs ten times as much
+    """Writable where `x` is: PyTorch lets write to what of the result is shown once."""
+    if type(x) is not np.ndarray:
+        return xp.broadcast_to(x, shape)
+    if not x.flags.c_contiguous:
+        out = np.broadcast_to(x, shape)
+        out.flags.writeable = x.flags.writeable
+        return out
+    if not x.ndim:  # NumPy's broadcast_to costs six times as much as this, and twice as much as what follows
         return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
-    return xp.broadcast_to(x, shape)
+    extra = len(shape) - x.ndim
+    steps = [s if n == m else 0 for s, n, m in zip(x.strides, x.shape, shape[extra:], strict=True)]
+    return np.ndarray(shape, x.dtype, x, 0, [0] * extra + steps)
 
 
 def _sum_to_forward(xp: Any, x: Any, shape: Shape) -> Any:
@@ -86,10 +98,15 @@ _squeeze = Primitive(
 )
 _squeeze_dim = variant(_squeeze, "squeeze_dim", "SqueezeBackward1")
 _squeeze_dims = variant(_squeeze, "squeeze_dims", "SqueezeBackward2")
-_flip = Primitive("flip", lambda xp, x, axis: xp.flip(x, axis).copy(), [lambda xp, g, _out, _x, axis: xp.flip(g, axis)])
+_flip = Primitive(
+    "flip", lambda xp, x, axis: xp.flip(x, axis).copy(order="K"), [lambda xp, g, _out, _x, axis: xp.flip(g, axis)]
+)
 _clone = Primitive("clone", lambda xp, x: x.copy(order="K"), [lambda xp, g, _out, _x: g])
-_contiguous = Primitive(
-    "contiguous", lambda xp, x: xp.ascontiguousarray(x), [lambda xp, g, _out, _x: g], grad_name="CloneBackward0"
+_lay_out = Primitive(
+    "lay_out",
+    lambda xp, x, format: formats.lay_out(x, format),
+    [lambda xp, g, _out, _x, format: g],
+    grad_name="CloneBackward0",
 )
 _slice_axis = Primitive(
     "slice_axis",
@@ -148,26 +165,35 @@ def resolve_shape(shape: Shape, size: int) -> Shape:
     >>> resolve_shape((2, -1), 6)
     (2, 3)
     """
-    unknown = [i for i, n in enumerate(shape) if n == -1]
-    if len(unknown) > 1:
+    known = math.prod(shape)
+    if known == size and min(shape, default=0) >= 0:
+        return shape
+    unknown = shape.count(-1)
+    if unknown > 1:
         raise RuntimeError("only one dimension can be inferred")
-    if any(n < -1 for n in shape):
+    if min(shape, default=0) < -1:
         raise RuntimeError(f"invalid shape dimension {min(shape)}")
-    known = math.prod(n for n in shape if n != -1)
     if unknown:
+        known = -known
         if not known:
             raise RuntimeError(
                 f"cannot reshape tensor of {size} elements into shape {list(shape)} because the unspecified dimension "
                 "size -1 can be any value and is ambiguous"
             )
         if size % known == 0:
-            return tuple(size // known if n == -1 else n for n in shape)
-    elif known == size:
-        return shape
+            return tuple([size // known if n == -1 else n for n in shape])
     raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def _given(sizes: tuple[Any, ...], keyword: Any) -> tuple[int, ...]:
+    """Sizes or dimensions, given one by one, as a sequence, or by keyword; refused where there are too many."""
+    found = as_shape(sizes if keyword is None else (keyword,))
+    if len(found) > MAX_DIMS:
+        raise RuntimeError(f"only tensors with up to {MAX_DIMS} dims are supported")
+    return found
+
+
+def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """The same elements in another shape; one size may be -1. A view where that is possible, else a copy.
 
     Raises:
@@ -179,13 +205,13 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
             [3, 4, 5]])
     """
     array = input.array
-    wanted = resolve_shape(as_shape(shape), array.size)
+    wanted = resolve_shape(_given(sizes, shape), array.size)
     if array.flags.c_contiguous or np.may_share_memory(array, array.reshape(wanted)):
         return apply(_reshape, input, shape=wanted)
     return apply(_unsafe_view, input, shape=wanted)
 
 
-def view(input: Tensor, *shape: Any) -> Tensor:
+def view(input: Tensor, *sizes: Any, size: Any = None, dtype: Any = None) -> Tensor:
     """The same memory in another shape; one size may be -1. With a dtype, the memory read as that type.
 
     Raises:
@@ -195,12 +221,15 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     >>> mytorch.arange(6).view(3, 2).shape, mytorch.tensor([1.0]).view(mytorch.int32)
     (torch.Size([3, 2]), tensor([1065353216], dtype=torch.int32))
     """
-    if len(shape) == 1 and isinstance(shape[0], (dtype, type)):
-        return _view_as_type(input, to_numpy(shape[0]))
-    wanted = resolve_shape(as_shape(shape), input.array.size)
+    if len(sizes) == 1 and isinstance(sizes[0], (element_type, type)):
+        dtype = sizes[0]
+    if dtype is not None:
+        return _view_as_type(input, to_numpy(dtype))
+    wanted = resolve_shape(_given(sizes, size), input.array.size)
     if not input.array.flags.c_contiguous and input.base is None and not input.views:
-        # A result that was computed in another order of memory (a convolution's, say): nobody else shows that memory
-        # yet, so the tensor itself can be put into row-major order, as PyTorch would have made it.
+        # A result that was computed in another order of memory (a convolution's, say; to make that contiguous at once
+        # costs a fifth of a training step): nobody else shows that memory yet, so the tensor itself can be put into
+        # row-major order, as PyTorch would have made it.
         input.array = np.ascontiguousarray(input.array)
     out = apply(_view, input, shape=wanted)
     if out.base is None and input.array.size and not np.may_share_memory(out.array, input.array):
@@ -258,14 +287,14 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     return reshape(input, (*shape[:axis], *parts, *shape[axis + 1 :]))
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *order: Any, dims: Any = None) -> Tensor:
     """A view with the dimensions in another order.
 
     >>> import mytorch
     >>> mytorch.permute(mytorch.zeros(2, 3, 4), (2, 0, 1)).shape
     torch.Size([4, 2, 3])
     """
-    wanted = as_shape(dims)
+    wanted = _given(order, dims)
     if len(wanted) != input.array.ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
@@ -307,7 +336,10 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     >>> mytorch.unsqueeze(mytorch.zeros(3), -1).shape
     torch.Size([3, 1])
     """
-    return apply(_unsqueeze, input, axis=normalize_dim(dim, input.array.ndim + 1))
+    axis = normalize_dim(dim, input.array.ndim + 1)
+    if input.array.ndim == MAX_DIMS:
+        raise RuntimeError(f"only tensors with up to {MAX_DIMS} dims are supported")
+    return apply(_unsqueeze, input, axis=axis)
 
 
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
@@ -323,7 +355,7 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     return apply(primitive, input, axis=tuple(d for d in dims if shape[d] == 1))
 
 
-def expand(input: Tensor, *sizes: Any) -> Tensor:
+def expand(input: Tensor, *sizes: Any, size: Any = None, implicit: bool = False) -> Tensor:
     """A view in which dimensions of size 1 are repeated without copying; -1 keeps a size.
 
     >>> import mytorch
@@ -331,7 +363,7 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
-    wanted, shape = as_shape(sizes), input.array.shape
+    wanted, shape = _given(sizes, size), input.array.shape
     extra = len(wanted) - len(shape)
     if extra < 0:
         raise RuntimeError(
@@ -438,32 +470,38 @@ def _tensors(name: str, values: Any) -> list[Any]:
     return parts
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *axes: Any, dims: Any = None) -> Tensor:
     """A copy with the order of elements reversed along `dims`.
 
     >>> import mytorch
     >>> mytorch.flip(mytorch.tensor([1, 2, 3]), (0,))
     tensor([3, 2, 1])
     """
-    axes = normalize_dims(as_shape(dims), input.array.ndim) or ()
-    return apply(_flip, input, axis=axes)
+    return apply(_flip, input, axis=normalize_dims(_given(axes, dims), input.array.ndim) or ())
 
 
-def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy with memory of its own; gradients flow through it.
+def clone(input: Tensor, *, memory_format: formats.memory_format | None = formats.preserve_format) -> Tensor:
+    """A copy with memory of its own, by default in the order of the tensor's; gradients flow through it.
 
     >>> import mytorch
     >>> mytorch.clone(mytorch.tensor([1.0]))
     tensor([1.])
     """
-    return apply(_clone, input)
+    if memory_format is None or memory_format is formats.preserve_format:
+        return apply(_clone, input)
+    return apply(_lay_out, input, format=memory_format)
 
 
-def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself if its memory is in row-major order, else a copy that is.
+def contiguous(input: Tensor, *, memory_format: formats.memory_format = formats.contiguous_format) -> Tensor:
+    """The tensor itself if its memory is in row-major order (or that of another format), else a copy that is.
+
+    Raises:
+        RuntimeError: the format is `preserve_format`, or for tensors of another number of dimensions.
 
     >>> import mytorch
     >>> mytorch.zeros(2, 3).t().contiguous().is_contiguous()
     True
     """
-    return input if input.array.flags.c_contiguous else apply(_contiguous, input)
+    if memory_format is formats.preserve_format:
+        raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+    return input if formats.is_laid_out(input.array, memory_format) else apply(_lay_out, input, format=memory_format)

@@ -49,7 +49,7 @@ _diagonal_copy = Primitive(
 )
 _trace = Primitive(
     "trace",
-    lambda xp, x: as_raw(xp.trace(x)),
+    lambda xp, x: as_raw(xp.trace(x, dtype="int64" if x.dtype.kind in "biu" else x.dtype)),
     [lambda xp, g, _out, x_shape: xp.set_diagonal(xp.expand(g, (min(x_shape),)), 0, 0, 1, x_shape)],
 )
 
@@ -98,18 +98,25 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return apply(_diagonal, input, k=offset, axis1=axis1, axis2=axis2)
 
 
-def diag_embed(input: Tensor, offset: int = 0) -> Tensor:
-    """Matrices (in two new last dimensions) with the last dimension of `input` on their diagonals, 0 elsewhere.
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Matrices (in the two new dimensions `dim1` and `dim2`) with the last dimension of `input` on their diagonals.
+
+    Raises:
+        RuntimeError: the two dimensions are the same.
 
     >>> import mytorch
     >>> diag_embed(mytorch.tensor([1, 2]))
     tensor([[1, 0],
             [0, 2]])
     """
-    shape = input.array.shape
-    n = shape[-1] + abs(offset)
-    k = len(shape) - 1
-    return apply(_set_diagonal, input, k=offset, axis1=k, axis2=k + 1, shape=(*shape[:-1], n, n))
+    given = input.array.shape
+    axis1, axis2 = normalize_dim(dim1, len(given) + 1), normalize_dim(dim2, len(given) + 1)
+    if axis1 == axis2:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    shape = list(given[:-1])
+    for axis in sorted((axis1, axis2)):
+        shape.insert(axis, given[-1] + abs(offset))
+    return apply(_set_diagonal, input, k=offset, axis1=axis1, axis2=axis2, shape=tuple(shape))
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:

@@ -4,8 +4,8 @@ A tensor that is written to through a view gets a new history: "the old tensor, 
 All its views get one too: "this part of the tensor". The tensor knows its views by weak references, so that they can be
 told.
 
-A part is described by its `Geometry`: shapes and strides in elements, for the whole and for the part, so that any view
-can be found again in a gradient, which has memory of its own.
+A part is described by its `Geometry`: shapes, strides and offsets in elements, for the whole and for the part, so that
+any view can be found again in a gradient, which has memory of its own.
 """
 
 from __future__ import annotations
@@ -14,52 +14,77 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from mytorch.autograd.application import record_alone
+from mytorch.autograd.application import record_alone, wrap
+from mytorch.autograd.grad_mode import mode
 from mytorch.autograd.primitive import Primitive
+from mytorch.backend import storage
 
 
 class Geometry(NamedTuple):
-    """Where a part lies in the memory of a whole: shapes, strides and offset, counted in elements."""
+    """Where a whole and a part of it lie in memory: shapes, strides and offset of each, counted in elements.
+
+    Elements of either may lie outside of the other, and several at one place (in windows that overlap).
+    """
 
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     part_shape: tuple[int, ...]
     part_strides: tuple[int, ...]
-    offset: int
+    part_offset: int
+    offset: int = 0
 
     @classmethod
     def of(cls, whole: Any, part: Any) -> Geometry:
-        """The geometry of one raw array in another one that shares its memory."""
-        size = whole.dtype.itemsize
-        offset = (part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // size
-        strides, part_strides = (tuple(s // size for s in a.strides) for a in (whole, part))
-        return cls(whole.shape, strides, part.shape, part_strides, offset if part.size else 0)
+        """The geometry of one raw array and another one in the same memory."""
+        ahead = (storage.address(part) - storage.address(whole)) // whole.itemsize if part.size and whole.size else 0
+        return cls(
+            whole.shape, storage.strides(whole), part.shape, storage.strides(part), max(ahead, 0), max(-ahead, 0)
+        )
 
     def buffer(self, xp: Any, dtype: Any) -> Any:
-        """Zeroed memory that is large enough for the whole."""
-        last = sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True)) if math.prod(self.shape) else -1
-        return xp.zeros(last + 1, dtype=dtype)
+        """Zeroed memory that is large enough for both."""
+        ends = self.offset + storage.span(self.shape, self.strides)
+        part_ends = self.part_offset + storage.span(self.part_shape, self.part_strides)
+        return xp.zeros(max(ends, part_ends), dtype=dtype)
 
     def whole(self, buffer: Any) -> Any:
         """The buffer seen as the whole."""
-        return _strided(buffer, self.shape, self.strides, 0)
+        return _strided(buffer, self.shape, self.strides, self.offset)
 
     def part(self, buffer: Any) -> Any:
         """The buffer seen as the part."""
-        return _strided(buffer, self.part_shape, self.part_strides, self.offset)
+        return _strided(buffer, self.part_shape, self.part_strides, self.part_offset)
 
 
 def _strided(buffer: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Any:
     if not math.prod(shape):
         return buffer[:0].reshape(shape)
-    return as_strided(buffer[offset:], shape, tuple(s * buffer.dtype.itemsize for s in strides))
+    size = buffer.dtype.itemsize
+    return np.ndarray(shape, buffer.dtype, buffer, offset * size, [s * size for s in strides])
+
+
+def _add(xp: Any, buffer: Any, shape: tuple[int, ...], show: Any, values: Any) -> None:
+    """Add values to what `show` shows of a buffer of zeros; where elements lie at one place, all that come there."""
+    shown = show(buffer)
+    if storage.overlaps(shape, storage.strides(shown)):
+        xp.add.at(buffer, show(np.arange(buffer.size)), values)
+    else:
+        shown[...] = values
+
+
+def _share(buffer: Any, geometry: Geometry) -> None:
+    """Divide what lies in a buffer among the elements of the whole that lie at one place."""
+    if storage.overlaps(geometry.shape, geometry.strides):
+        count = np.bincount(geometry.whole(np.arange(buffer.size)).ravel(), minlength=buffer.size)
+        buffer /= np.maximum(count, 1).astype(buffer.dtype)
 
 
 def _filled(xp: Any, whole: Any, geometry: Geometry) -> Any:
+    """A buffer with the whole in it; of elements that lie at one place, their mean."""
     buffer = geometry.buffer(xp, whole.dtype)
-    geometry.whole(buffer)[...] = whole
+    _add(xp, buffer, geometry.shape, geometry.whole, whole)
+    _share(buffer, geometry)
     return buffer
 
 
@@ -68,8 +93,10 @@ def _part_forward(xp: Any, x: Any, geometry: Geometry) -> Any:
 
 
 def _put_part_forward(xp: Any, x: Any, geometry: Geometry) -> Any:
+    """The adjoint of taking the part."""
     buffer = geometry.buffer(xp, x.dtype)
-    geometry.part(buffer)[...] = x
+    _add(xp, buffer, geometry.part_shape, geometry.part, x)
+    _share(buffer, geometry)
     return geometry.whole(buffer)
 
 
@@ -104,6 +131,22 @@ _replace_part = Primitive(
 )
 
 
+def show(array: Any, of: Any, primitive: Primitive = _part) -> Any:
+    """A tensor around a raw array that lies in the memory of the tensor `of`: a view of it.
+
+    The gradient's way back is that of taking a part; `primitive` may be a variant of it under another name.
+    """
+    out = wrap(array)
+    base = of if of.base is None else of.base
+    out.base, out.version = base, of.counter()
+    if base.node is not None or not base.requires_grad:  # else no write through a view can be recorded
+        base.add_view(out)
+    if of.requires_grad and mode.enabled:
+        out.node = record_alone(primitive, (of,), out, geometry=Geometry.of(of.array, array))
+        out.needs_grad = True
+    return out
+
+
 _overwrite = Primitive(
     "overwrite",
     lambda xp, x: xp.zeros_like(x),
@@ -124,7 +167,7 @@ def rebase(base: Any) -> None:
         view = reference()
         if view is None or not np.may_share_memory(view.array, base.array):
             continue
-        view.requires_grad, view.node = base.requires_grad, None
+        view.node, view.needs_grad = None, base.requires_grad
         if base.requires_grad:
             view.node = record_alone(_part, (base,), view, geometry=Geometry.of(base.array, view.array))
 
@@ -137,5 +180,5 @@ def replace_part(view: Any, result: Any) -> None:
         base.node = record_alone(_clear_part, (base,), base, geometry=geometry)
     else:
         base.node = record_alone(_replace_part, (base, result), base, geometry=geometry)
-    base.requires_grad = base.node is not None
+    base.needs_grad = base.node is not None
     rebase(base)

@@ -65,6 +65,21 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
 
 
+def remove_leftovers(*folders: Path) -> None:
+    """Remove the temporary files that a killed process has left in these folders. Call it when nobody else writes.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     temporary_name(Path(folder, "a.bin")).touch()
+    ...     remove_leftovers(Path(folder))
+    ...     os.listdir(folder)
+    []
+    """
+    for folder in folders:
+        for path in folder.glob(".*.tmp"):
+            path.unlink(missing_ok=True)
+
+
 def _sync_folder(folder: Path) -> None:
     """Force the new name itself to the disk. Windows opens no folders and needs none of this."""
     if os.name == "nt":

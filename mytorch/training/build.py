@@ -16,13 +16,13 @@ from mytorch import nn
 from mytorch.autograd import no_grad
 from mytorch.creation import zeros
 from mytorch.data.prepare import PreparedData, prepare
-from mytorch.data.split import SplitRule
 from mytorch.data.table import DataError
-from mytorch.random_creation import manual_seed
+from mytorch.random import manual_seed
 from mytorch.training.components import INFERRED, Component, parameters_of
-from mytorch.training.config import DEFAULT_METRICS, Config, Split
+from mytorch.training.config import Config, LossKind, default_metrics
 from mytorch.training.errors import ConfigError, Problem
-from mytorch.training.metrics import METRICS, Metric
+from mytorch.training.metrics import ClassificationMetric, Metric, Task
+from mytorch.training.weighted_loss import WeightedLoss
 from mytorch.training.yaml_source import Keys
 
 ROWS_TO_TRY = 2  # rows of zeros that are sent through each layer to find the shape of what comes out
@@ -37,6 +37,11 @@ class Experiment:
     model: nn.Module
     loss: nn.Module
     metrics: list[Metric]
+
+    @property
+    def kind(self) -> LossKind:
+        """What is scored: numbers, one probability of two classes, or the scores of several classes."""
+        return "binary" if self.config.loss_kind == "binary" else self.data.task
 
     def batches_per_epoch(self) -> int:
         """How many steps an epoch has."""
@@ -66,9 +71,25 @@ def build(config: Config) -> Experiment:
         problems += error.problems
     if problems or model is None:
         raise ConfigError(problems)
-    loss = config.build(("loss",), config.loss)
-    names = config.metrics or DEFAULT_METRICS[data.task]
-    return Experiment(config, data, model, loss, [METRICS[name] for name in names])
+    loss = build_loss(config, data)
+    metrics = default_metrics(data.task) if config.metrics is None else config.metrics
+    return Experiment(config, data, model, loss, [metric.build() for metric in metrics])
+
+
+def build_loss(config: Config, data: PreparedData) -> nn.Module:
+    """The loss; a `WeightedLoss` where the rows have weights.
+
+    Raises:
+        ConfigError: the rows have weights, and the loss has no value for each row.
+    """
+    if data.train.weights is None:
+        loss: nn.Module = config.build(("loss",), config.loss)
+        return loss
+    if config.loss.arguments.get("reduction", "mean") != "mean" or "reduction" not in parameters_of(config.loss.target):
+        message = f"the rows have weights, which needs a loss with reduction: mean; {config.loss.type} has not"
+        raise ConfigError([config.problem(("loss",), message)])
+    by_row = dataclasses.replace(config.loss, arguments={**config.loss.arguments, "reduction": "none"})
+    return WeightedLoss(config.build(("loss",), by_row))
 
 
 def build_optimizer(experiment: Experiment) -> tuple[Any, Any]:
@@ -80,12 +101,16 @@ def build_optimizer(experiment: Experiment) -> tuple[Any, Any]:
     optimizer = config.build(("optimizer",), config.optimizer, params=parameters)
     if config.scheduler is None:
         return optimizer, None
-    lengths = config.scheduler.schedule_length(
-        epochs=config.train.epochs,
-        batches=experiment.batches_per_epoch(),
-        per_batch=config.train.scheduler_step == "batch",
-    )
+    lengths = schedule_length(config, experiment.batches_per_epoch())
     return optimizer, config.build(("scheduler",), config.scheduler, optimizer=optimizer, **lengths)
+
+
+def schedule_length(config: Config, batches: int) -> dict[str, int]:
+    """The arguments of the scheduler that follow from `train.epochs` and the number of batches in an epoch."""
+    if config.scheduler is None:
+        return {}
+    per_batch = config.train.scheduler_step == "batch"
+    return config.scheduler.schedule_length(epochs=config.train.epochs, batches=batches, per_batch=per_batch)
 
 
 def load_data(config: Config) -> PreparedData:
@@ -93,44 +118,52 @@ def load_data(config: Config) -> PreparedData:
     section = config.dataset
     try:
         source = config.build(("dataset",), section.source)
-        return prepare(
+        data = prepare(
             source,
-            test=_rule(section.test),
-            validation=_rule(section.validation),
+            test=section.test and section.test.rule(),
+            validation=section.validation and section.validation.rule(),
             normalize_inputs=section.normalize.inputs,
             normalize_target=section.normalize.target,
             seed=config.seed,
         )
     except DataError as error:
         raise ConfigError([config.problem(("dataset",), str(error))]) from error
+    if config.loss_kind == "binary" and data.task == "classification":
+        return _with_number_targets(data)
+    return data
 
 
-def _rule(split: Split | None) -> SplitRule | None:
-    return None if split is None else SplitRule(every=split.every, fraction=split.fraction)
+def _with_number_targets(data: PreparedData) -> PreparedData:
+    """Class numbers as a column of numbers, which is what the losses of one output compare with."""
+    splits: dict[str, Any] = {
+        name: dataclasses.replace(split, targets=split.targets[:, None].astype(np.float32))
+        for name, split in data.splits.items()
+    }
+    return dataclasses.replace(data, **splits)
 
 
 def _with_found_files(config: Config) -> Config:
-    """The config with the path of its data file as it was found, so that the run's own config finds it too."""
+    """The config with the paths of its data files as they were found, so that the run's own config finds them too."""
     source = config.dataset.source
-    if "path" not in source.arguments:
+    names = getattr(source.target, "file_arguments", ("path",))
+    found = {
+        name: config.find_file(("dataset", name), source.arguments[name]).as_posix()
+        for name in names
+        if source.arguments.get(name) is not None
+    }
+    if not found:
         return config
-    found = config.find_file(("dataset", "path"), source.arguments["path"])
-    source = dataclasses.replace(source, arguments={**source.arguments, "path": found.as_posix()})
+    source = dataclasses.replace(source, arguments={**source.arguments, **found})
     changed = config.model_copy(update={"dataset": config.dataset.model_copy(update={"source": source})})
     changed._source = config._source
     return changed
 
 
 def _check_task(config: Config, data: PreparedData) -> Sequence[Problem]:
+    if config.loss_kind == "binary":
+        return [*_check_binary(config, data), *_check_metrics(config, data, "classification", classes=2)]
     if config.task in (None, data.task):
-        return [
-            config.problem(
-                ("metrics", i),
-                f"{name} is for {METRICS[name].task}, and the target {data.target_name!r} is for {data.task}",
-            )
-            for i, name in enumerate(config.metrics or ())
-            if METRICS[name].task != data.task
-        ]
+        return _check_metrics(config, data, data.task, classes=len(data.class_names or ()))
     holds = "classes" if data.task == "classification" else "numbers"
     advice = "CrossEntropyLoss" if data.task == "classification" else "MSELoss or SmoothL1Loss"
     return [
@@ -139,6 +172,44 @@ def _check_task(config: Config, data: PreparedData) -> Sequence[Problem]:
             f"{config.loss.type} is for {config.task}, but the target {data.target_name!r} holds {holds}; use {advice}",
         )
     ]
+
+
+def _check_metrics(config: Config, data: PreparedData, task: Task, classes: int) -> list[Problem]:
+    problems = []
+    for index, component in enumerate(config.metrics or ()):
+        metric = component.build()
+        if metric.task != task:
+            message = f"{component.type} is for {metric.task}, and the target {data.target_name!r} is for {task}"
+            problems.append(config.problem(("metrics", index), message))
+        elif isinstance(metric, ClassificationMetric):
+            try:
+                metric.check_classes(classes)
+            except ValueError as error:
+                problems.append(config.problem(("metrics", index), f"{component.type}: {error}"))
+    return problems
+
+
+def _check_binary(config: Config, data: PreparedData) -> list[Problem]:
+    """A loss of one probability needs two classes, or a column of numbers that says which of two."""
+    loss, target = config.loss.type, data.target_name
+    if data.task == "classification":
+        classes = len(data.class_names or ())
+        if classes == 2:
+            return []
+        message = f"{loss} is for two classes, but the target {target!r} has {classes}; use CrossEntropyLoss"
+        return [config.problem(("loss",), message)]
+    if config.dataset.normalize.target != "none":
+        message = f"{loss} needs a target of 0 and 1, which must not be normalised; use target: none"
+        return [config.problem(("dataset", "normalize", "target"), message)]
+    values = np.concatenate([split.original_targets.ravel() for split in data.splits.values()])
+    other = values[(values != 0) & (values != 1)]
+    if not len(other) or config.metrics == ():
+        return []
+    message = (
+        f"the metrics of {loss} need a target of 0 and 1, but {target!r} holds {other[0]:g}; use task: classification "
+        "in the dataset for two classes, or metrics: [] for probabilities"
+    )
+    return [config.problem(("loss",), message)]
 
 
 # --- the model ------------------------------------------------------------------------------------------------------
@@ -152,7 +223,8 @@ def build_model(config: Config, data: PreparedData) -> nn.Module:
     """
     shape = data.train.inputs.shape[1:]
     layers, shape = _build_layers(config, ("model",), config.model, shape)
-    wanted = len(data.class_names or ()) if data.task == "classification" else data.train.targets.shape[1]
+    # A target in columns is of numbers; else each class has a score.
+    wanted = data.train.targets.shape[1] if data.train.targets.ndim == 2 else len(data.class_names or ())
     if shape != (wanted,):
         raise ConfigError([config.problem(("model", len(config.model) - 1), _wrong_end(data, shape, wanted))])
     return nn.Sequential(*layers)
@@ -160,7 +232,7 @@ def build_model(config: Config, data: PreparedData) -> nn.Module:
 
 def _wrong_end(data: PreparedData, shape: tuple[int, ...], wanted: int) -> str:
     gives = f"{shape[0]} features" if len(shape) == 1 else f"the shape {shape}"
-    needs = f"has {wanted} classes" if data.task == "classification" else f"is {wanted} number"
+    needs = f"has {wanted} classes" if data.train.targets.ndim == 1 else f"is {wanted} number"
     return (
         f"the model ends with {gives}, but the target {data.target_name!r} {needs}; "
         f"end with {{type: Linear, out_features: {wanted}}}"

@@ -7,6 +7,7 @@ exit codes.
 from __future__ import annotations
 
 import contextlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from mytorch.training import atomic, checkpoint
 from mytorch.training.build import Experiment, build
 from mytorch.training.config import load_config
 from mytorch.training.console import print_json, print_scores
-from mytorch.training.errors import Interrupted, UserError
+from mytorch.training.errors import Interrupted, Stopped, UserError
+from mytorch.training.lock import RunLock
 from mytorch.training.loop import Training, load_weights
 from mytorch.training.metrics import confusion_matrix
 from mytorch.training.progress import Progress
+from mytorch.training.resume import reopen, where
 from mytorch.training.run import Run, read_metrics, write_summary
 from mytorch.training.scoring import in_own_units, predict, score
+from mytorch.training.signals import StopRequest
 from mytorch.training.smoke import run_smoke
 
 SPLITS = ("train", "validation", "test")
@@ -42,14 +46,65 @@ def train(
         _smoke(experiment, quiet=quiet, json=json)
         return
     run = Run.create(runs_dir, experiment.config.name)
-    atomic.write_text(run.config, experiment.config.to_yaml())
-    if not (quiet or json):
-        print(f"training {experiment.config.name} in {run}", flush=True)
-    training = Training(experiment, run)
-    try:
-        summary = training.run(Progress(experiment.config.train.epochs, "quiet" if quiet or json else "auto"))
-    except KeyboardInterrupt:
-        raise Interrupted(f"interrupted: {training.what_is_kept()}") from None
+    with RunLock(run.lock):
+        atomic.write_text(run.config, experiment.config.to_yaml())
+        if not (quiet or json):
+            print(f"training {experiment.config.name} in {run}", flush=True)
+        _train(Training(experiment, run), quiet=quiet, json=json)
+
+
+def resume(
+    selector: str | None,
+    overrides: list[str],
+    *,
+    runs_dir: Path,
+    force: bool = False,
+    verify: bool = False,
+    steps: int | None = None,
+    quiet: bool = False,
+    json: bool = False,
+) -> None:
+    """Go on with a run from its newest whole checkpoint, or prove that it could; see `mytorch.training.resume`."""
+    run = Run.find(runs_dir, selector)
+    if steps is not None and not verify:
+        raise UserError("--steps says how many steps --verify replays; write: mytorch resume --verify --steps N")
+    if verify:
+        _verify(run, overrides, steps, quiet=quiet, json=json)
+        return
+    with RunLock(run.lock):
+        training, notes = reopen(run, overrides, force=force)
+        for note in notes:
+            print(note, file=sys.stderr)
+        if not (quiet or json):
+            print(f"going on with {run} at {where(training)}", flush=True)
+        _train(training, quiet=quiet, json=json)
+
+
+def _verify(run: Run, overrides: list[str], steps: int | None, *, quiet: bool, json: bool) -> None:
+    """Replay steps from a checkpoint of the run and compare every bit; see `mytorch.training.verify`."""
+    from mytorch.training.verify import replay
+
+    if overrides:
+        raise UserError(f"--verify replays what was trained; it takes no changes: {' '.join(overrides)}")
+    result = replay(run, steps)
+    if json:
+        print_json({"run": run.path, **result})
+    elif not quiet:
+        print(f"{run}: {result['steps']} steps from {result['from']}, compared with {result['with']}")
+        print(f"the same to the bit: {', '.join(result['compared'])}")
+
+
+def _train(training: Training, *, quiet: bool, json: bool) -> None:
+    """Train to the end, draw the plots, print the results."""
+    experiment, run = training.experiment, training.directory
+    progress = Progress(experiment.config.train.epochs, "quiet" if quiet or json else "auto")
+    with StopRequest() as stop:
+        try:
+            summary = training.run(progress, stop)
+        except Stopped:
+            raise Interrupted(f"stopped after {training.place()}. {training.what_is_kept()}", stop.exit_code) from None
+        except KeyboardInterrupt:
+            raise Interrupted(f"stopped at once. {training.what_is_kept()}", stop.exit_code) from None
     draw_plots(experiment, run, summary["best_epoch"])
     if json:
         print_json({"run": run.path, **summary})

@@ -1,4 +1,4 @@
-"""Turns what a config says about a layer, loss, optimizer, scheduler or data set into a checked `Component`.
+"""Turns what a config says about a layer, loss, optimizer, scheduler, data set or metric into a checked `Component`.
 
 A component is written one way everywhere: a bare class name (`ReLU`) or a mapping with `type` and the
 constructor's own arguments (`{type: Linear, out_features: 64}`). The constructor's signature is the schema:
@@ -25,7 +25,7 @@ from mytorch.training.errors import suggest
 from mytorch.training.wording import OUT_OF_LIMITS, describe, expected, explain, show
 from mytorch.training.yaml_source import Keys
 
-Kind = Literal["layer", "loss", "optimizer", "scheduler", "dataset"]
+Kind = Literal["layer", "loss", "optimizer", "scheduler", "dataset", "metric"]
 
 # Arguments of layers that the incoming data decides: they may be left out, the builder reads them off it.
 INFERRED = frozenset({"in_features", "in_channels", "num_features", "normalized_shape", "num_channels", "input_size"})
@@ -152,7 +152,7 @@ def _writable(annotation: Any) -> Any:
 
 
 def _to_tensor(values: list[float]) -> Any:
-    from mytorch.creation import tensor
+    from mytorch.from_data import tensor
 
     return tensor(values)
 

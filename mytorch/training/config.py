@@ -7,6 +7,7 @@ turns out later (shapes that do not fit, a data file that is missing) is reporte
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Sequence
@@ -31,17 +32,20 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from mytorch.data.normalize import NormalizeKind
+from mytorch.data.split import SplitRule
 from mytorch.training.components import (
     Component,
     ComponentError,
     Fault,
     Kind,
     Registries,
+    Registry,
     resolve,
     standard_registries,
 )
 from mytorch.training.errors import ConfigError, Problem, closest, suggest
 from mytorch.training.imports import UnimportableError, add_imports
+from mytorch.training.metrics import METRICS
 from mytorch.training.overrides import apply_overrides
 from mytorch.training.wording import expected, explain, show
 from mytorch.training.yaml_source import Keys, Source, dump, load
@@ -60,10 +64,16 @@ EXAMPLES = {
     "metrics": "metrics: [mae, rmse]",
 }
 
-# The task that a loss is for, and the metrics of that task when the config names none.
+# What a loss is for, and the metrics of that when the config names none.
 REGRESSION_LOSSES = frozenset({"MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss"})
 CLASSIFICATION_LOSSES = frozenset({"CrossEntropyLoss", "NLLLoss", "MultiMarginLoss"})
-DEFAULT_METRICS = {"regression": ("mae", "rmse", "r2"), "classification": ("accuracy",), None: ()}
+BINARY_LOSSES = frozenset({"BCELoss", "BCEWithLogitsLoss"})  # one output: of the probability of class 1
+LossKind = Literal["regression", "binary", "classification"]
+DEFAULT_METRICS: dict[LossKind, list[Any]] = {
+    "regression": ["mae", "rmse", "r2"],
+    "binary": ["accuracy", {"type": "f1", "average": "binary"}, "auc"],
+    "classification": ["accuracy", "f1"],
+}
 
 # runs/latest names the newest run of all.
 RESERVED_NAMES = frozenset({"latest"})
@@ -108,15 +118,6 @@ def _check_batch_size(value: Any) -> int | Literal["full"]:
     raise ValueError(expected("an integer of at least 1 or 'full'", value))
 
 
-def _check_metric(name: Any, info: ValidationInfo[Registries]) -> str:
-    known = info.context["metric"].classes
-    if not isinstance(name, str):
-        raise ValueError(expected("the name of a metric", name))
-    if name not in known:
-        raise ValueError(f"unknown metric {name!r}{suggest(name, known)}")
-    return name
-
-
 Integer = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Flag = Annotated[bool, Strict()]
@@ -136,10 +137,12 @@ class Split(Section):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Split:
-        if (self.every is None) == (self.fraction is None):
-            came = "neither" if self.every is None else "both"
-            raise ValueError(f"expected either {{every: N}} or {{fraction: F}}, got {came}")
+        self.rule()
         return self
+
+    def rule(self) -> SplitRule:
+        """The same for `mytorch.data`, which knows what makes sense."""
+        return SplitRule(every=self.every, fraction=self.fraction)
 
 
 class Normalize(Section):
@@ -152,7 +155,8 @@ class Normalize(Section):
 class Dataset(Section):
     """Where the rows come from (`source`: the key `type` and the source's own arguments) and their use.
 
-    `test` and `validation` left out set no rows aside. `batch_size: full` is all training rows.
+    `test` and `validation` left out set no rows aside. `batch_size: full` is all training rows. `workers` are threads
+    that read batches ahead; they change no number.
     """
 
     source: Annotated[Component, Written("dataset")]
@@ -161,6 +165,7 @@ class Dataset(Section):
     normalize: Normalize = Normalize()
     batch_size: Annotated[int | Literal["full"], PlainValidator(_check_batch_size)] = 32
     shuffle: Flag = True
+    workers: Integer = Field(0, ge=0)
 
     @classmethod
     def own_keys(cls) -> list[str]:
@@ -191,6 +196,19 @@ class Train(Section):
     scheduler_step: Literal["epoch", "batch"] | None = None
 
 
+class Checkpoint(Section):
+    """When all of the training's state is saved, and how many of these checkpoints are kept.
+
+    Whichever comes first, if several are given. If none is: after the first epoch, then every 10 seconds or more
+    rarely, so that it costs a fiftieth of the time at most. Always at the end and when the training is stopped.
+    """
+
+    every_epochs: Integer | None = Field(None, ge=1)
+    every_steps: Integer | None = Field(None, ge=1)
+    every_minutes: Number | None = Field(None, gt=0)
+    keep: Integer = Field(2, ge=1)
+
+
 class Config(Section):
     """All that a training is made of. Made by `load_config`; two are equal when all their values are.
 
@@ -206,19 +224,24 @@ class Config(Section):
     optimizer: Annotated[Component, Written("optimizer")]
     scheduler: Annotated[Component, Written("scheduler")] | None = None
     train: Train
-    metrics: tuple[Annotated[str, PlainValidator(_check_metric)], ...] | None = None
+    metrics: tuple[Annotated[Component, Written("metric")], ...] | None = None
+    checkpoint: Checkpoint = Checkpoint()
 
     _source: Source = PrivateAttr()
 
     @model_validator(mode="after")
-    def _metrics_fit_the_loss(self, info: ValidationInfo[Registries]) -> Config:
+    def _metrics_fit_the_loss(self) -> Config:
         faults = []
-        for index, name in enumerate(self.metrics or ()):
-            task = info.context["metric"].classes[name].task
-            if self.task not in (None, task):
-                faults.append(Fault(("metrics", index), f"{name} is for {task}, and {self.loss.type} for {self.task}"))
-            if name in (self.metrics or ())[:index]:
-                faults.append(Fault(("metrics", index), f"{name} is listed twice"))
+        scored_as = "classification" if self.loss_kind == "binary" else self.loss_kind
+        names: list[str] = []
+        for index, component in enumerate(self.metrics or ()):
+            metric = component.build()
+            if scored_as not in (None, metric.task):
+                message = f"{component.type} is for {metric.task}, and {self.loss.type} for {scored_as}"
+                faults.append(Fault(("metrics", index), message))
+            if metric.name in names:
+                faults.append(Fault(("metrics", index), f"{metric.name} is listed twice"))
+            names.append(metric.name)
         if faults:
             raise ComponentError(faults)
         return self
@@ -229,9 +252,17 @@ class Config(Section):
 
     @property
     def task(self) -> Literal["regression", "classification"] | None:
-        """What the loss is for, None if it may serve for either."""
+        """What the target of the loss must be for, None if it may be either."""
+        kind = self.loss_kind
+        return None if kind == "binary" else kind  # which takes two classes, and a column of numbers 0 and 1
+
+    @property
+    def loss_kind(self) -> LossKind | None:
+        """What the loss is for, None if it may serve for anything."""
         if self.loss.type in REGRESSION_LOSSES:
             return "regression"
+        if self.loss.type in BINARY_LOSSES:
+            return "binary"
         return "classification" if self.loss.type in CLASSIFICATION_LOSSES else None
 
     @property
@@ -286,6 +317,7 @@ SECTIONS: dict[Keys, type[Section]] = {
     ("dataset", "validation"): Split,
     ("dataset", "normalize"): Normalize,
     ("train",): Train,
+    ("checkpoint",): Checkpoint,
 }
 
 
@@ -357,8 +389,16 @@ def _complete(config: Config) -> Config:
         train = train.model_copy(update={"scheduler_step": None})
     elif train.scheduler_step is None:
         train = train.model_copy(update={"scheduler_step": "batch" if scheduler.steps_per_batch else "epoch"})
-    metrics = DEFAULT_METRICS[config.task] if config.metrics is None else config.metrics
+    metrics = config.metrics
+    if metrics is None and config.loss_kind is not None:
+        metrics = default_metrics(config.loss_kind)
     return config.model_copy(update={"train": train, "metrics": metrics})
+
+
+def default_metrics(kind: LossKind) -> tuple[Component, ...]:
+    """The metrics of a config that names none, by what its loss is for."""
+    registry = {"metric": Registry(METRICS)}
+    return tuple(resolve("metric", metric, registry) for metric in DEFAULT_METRICS[kind])
 
 
 def _problems(error: Any, source: Source) -> list[Problem]:
@@ -388,10 +428,15 @@ def _problems(error: Any, source: Source) -> list[Problem]:
 def find_file(name: str, config_path: Path | None = None) -> Path | None:
     """The existing file that a config means by `name`, None if there is none.
 
-    A relative name is looked up from the current directory first, then from the config's own.
+    A relative name is looked up from the current directory first, then from the config's own. A pattern such as
+    ``data/*.csv`` counts as there if a file fits it.
     """
     # os.path, unlike pathlib, says no to a name that the system does not accept.
-    return next((folder / name for folder in _folders(config_path) if os.path.isfile(folder / name)), None)
+    return next((folder / name for folder in _folders(config_path) if _is_there(str(folder / name))), None)
+
+
+def _is_there(name: str) -> bool:
+    return os.path.isfile(name) or ("\0" not in name and glob.has_magic(name) and bool(glob.glob(name, recursive=True)))
 
 
 def _folders(config_path: Path | None) -> list[Path]:

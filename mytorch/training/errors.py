@@ -6,12 +6,21 @@ override from the command line. `suggest` writes the end of such a sentence when
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# A list of names longer than this many characters helps nobody who reads it in a terminal.
-LONGEST_LIST = 160
+from mytorch.data.names import closest, suggest
+
+__all__ = [
+    "ConfigError",
+    "Interrupted",
+    "Place",
+    "Problem",
+    "RunFailed",
+    "UserError",
+    "closest",
+    "suggest",
+]
 
 
 class UserError(Exception):
@@ -75,38 +84,19 @@ def _by_place(problem: Problem) -> tuple[bool, int, int]:
     return (place.line == 0, place.line, place.column)
 
 
-def closest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that `name` was most likely meant to be, whatever its case; None if none is near.
-
-    >>> closest("relu", ["Linear", "ReLU"]), closest("xyz", ["Linear", "ReLU"])
-    ('ReLU', None)
-    """
-    folded = {candidate.casefold(): candidate for candidate in candidates}
-    near = difflib.get_close_matches(name.casefold(), folded, n=1)
-    return folded[near[0]] if near else None
-
-
-def suggest(name: str, candidates: Iterable[str]) -> str:
-    """The end of a sentence about the unknown `name`: the nearest candidate, else all of them when few.
-
-    >>> suggest("Adm", ["SGD", "Adam"])
-    "; did you mean 'Adam'?"
-    >>> suggest("newton", ["SGD", "Adam"])
-    '; choose from SGD, Adam'
-    """
-    candidates = list(candidates)
-    near = closest(name, candidates)
-    if near is not None:
-        return f"; did you mean {near!r}?"
-    listed = ", ".join(candidates)
-    return f"; choose from {listed}" if candidates and len(listed) <= LONGEST_LIST else ""
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """A training was asked to stop, and has saved its state."""
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
-    """A training that was stopped with Ctrl-C, after it had put its files in order.
+    """A training that was stopped with a signal, after it had put its files in order.
 
-    The command line prints the message alone and exits with code 130.
+    The command line prints the message alone and exits with `exit_code`: 130 for Ctrl-C, 143 for SIGTERM.
     """
+
+    def __init__(self, message: str, exit_code: int = 130) -> None:
+        self.exit_code = exit_code
+        super().__init__(message)
 
 
 class RunFailed(Exception):  # noqa: N818 - it says what happened
@@ -114,3 +104,7 @@ class RunFailed(Exception):  # noqa: N818 - it says what happened
 
     The command line prints the message alone and exits with code 1.
     """
+
+
+class NotFinite(RunFailed):
+    """A training whose loss, gradients or weights are no longer numbers."""

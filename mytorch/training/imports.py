@@ -2,7 +2,7 @@
 
 The file is ordinary Python and is run, so only import what you would run yourself. A class counts by what it derives
 from: a `Module` whose name ends in `Loss` is a loss, another `Module` a layer, an `Optimizer` an optimizer, an
-`LRScheduler` a scheduler. A class of one's own comes before one of the same name in `mytorch`.
+`LRScheduler` a scheduler, a `Metric` a metric. A class of one's own comes before one of the same name in `mytorch`.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def _load(file: Path) -> ModuleType:
 def _classes_of(module: ModuleType) -> Iterable[tuple[Kind, str, Callable[..., Any]]]:
     from mytorch import nn, optim
     from mytorch.optim import lr_scheduler
+    from mytorch.training.metrics import Metric
 
     for name, thing in vars(module).items():
         if name.startswith("_") or not isinstance(thing, type) or thing.__module__ != module.__name__:
@@ -64,3 +65,5 @@ def _classes_of(module: ModuleType) -> Iterable[tuple[Kind, str, Callable[..., A
             yield "optimizer", name, thing
         elif issubclass(thing, lr_scheduler.LRScheduler):
             yield "scheduler", name, thing
+        elif issubclass(thing, Metric):
+            yield "metric", thing.type, thing

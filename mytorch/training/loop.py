@@ -10,36 +10,55 @@
 
 from __future__ import annotations
 
+import functools
 import math
-import platform
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mytorch import nn
-from mytorch.creation import from_numpy
 from mytorch.data import DataLoader, TensorDataset
+from mytorch.from_data import from_numpy
 from mytorch.training import checkpoint
 from mytorch.training.build import Experiment, build_optimizer, count_parameters
-from mytorch.training.errors import RunFailed
+from mytorch.training.errors import NotFinite, RunFailed, Stopped
 from mytorch.training.progress import Progress
 from mytorch.training.run import MetricsLog, Run, metric_columns, write_summary
+from mytorch.training.saving import SavingPlan, write_state
 from mytorch.training.scoring import score
+from mytorch.training.signals import StopRequest
+from mytorch.training.state import capture, fingerprint, versions
 from mytorch.version import __version__
 
 Weights = dict[str, Any]  # raw arrays by name
 SHOWN = ("train_loss", "validation_loss", "learning_rate")  # in the progress display
 
 PACKAGE = Path(__file__).resolve().parents[1]
-SECONDS_BETWEEN_SAVES = 2.0  # a checkpoint costs milliseconds (it is forced to the disk), an epoch may cost less
+
+
+@dataclass
+class Sums:
+    """What an epoch has summed up so far, and the learning rate that it began with."""
+
+    loss: float = 0.0
+    norms: float = 0.0
+    rate: float = 0.0
+
+    def as_tuple(self) -> tuple[float, float, float]:
+        return self.loss, self.norms, self.rate
 
 
 class Training:
-    """One training in one run directory; `run()` does all of it."""
+    """One training in one run directory; `run()` does all of it.
+
+    It can be stopped after any step and gone on with from a checkpoint (see `state`), with the same bits.
+    """
 
     def __init__(self, experiment: Experiment, run: Run) -> None:
         self.experiment = experiment
@@ -55,9 +74,12 @@ class Training:
             TensorDataset(from_numpy(train.inputs), from_numpy(train.targets)),
             batch_size=experiment.batch_size,
             shuffle=experiment.config.dataset.shuffle,
+            num_workers=experiment.config.dataset.workers,
         )
-        self.epoch = 0
+        self.epoch = 0  # that are complete
         self.steps = 0
+        self.batches_left: Any = None  # the pass over the batches of the epoch that has begun, if one has
+        self.sums = Sums()
         self.best_epoch = 0
         self.best_loss = math.inf
         self.best_weights: Weights = {}
@@ -66,58 +88,92 @@ class Training:
         self.candidate: Weights = {}
         self.good_weights: Weights = {}
         self.good_epoch = 0
-        self.saved_at = -math.inf
+        self.log_text = ""  # metrics.csv as it was at the checkpoint that the training goes on from
+        self.state_path: Path | None = None  # the newest checkpoint
+        self.saved_steps = -1
+        self.seconds_before = 0.0  # of earlier processes
+        self.began = time.perf_counter()
 
     # --- the loop ---------------------------------------------------------------------------------------------------
 
-    def run(self, progress: Progress) -> dict[str, Any]:
+    def run(self, progress: Progress, stop: StopRequest | None = None) -> dict[str, Any]:
         """Train for the epochs of the config, write every file but the plots, and return the summary.
 
+        `stop` is looked at after every step, and the state saved when it asks for an end.
+
         Raises:
-            RunFailed: a loss or gradient is no longer finite. The last good weights have been saved.
+            RunFailed: a loss or gradient is no longer finite, or a file could not be written. What was good has been
+                saved.
+            Stopped: the training was asked to stop; its state has been saved.
         """
         config, data = self.experiment.config, self.experiment.data
-        started = time.perf_counter()
+        self.began = time.perf_counter()
+        self.stop = StopRequest() if stop is None else stop
+        self.plan = SavingPlan(config.checkpoint, is_first=self.state_path is None)
         columns = metric_columns([m.name for m in self.experiment.metrics], validation=data.validation is not None)
         self.model.train()
+        with self._writing(self.directory.metrics):
+            self.log = MetricsLog(self.directory.metrics, columns, self.log_text)
         try:
-            with MetricsLog(self.directory.metrics, columns) as log, progress:
+            with self.log, progress:
+                if self.state_path is not None and self.saved_steps != self.steps:
+                    self.save_state()  # its config is no longer that of the checkpoint that it goes on from
                 while self.epoch < config.train.epochs:
                     row = self._run_epoch()
-                    row["seconds"] = round(time.perf_counter() - started, 6)
-                    log.append(row)
+                    row["seconds"] = round(self.seconds(), 6)
+                    with self._writing(self.directory.metrics):
+                        self.log.append(row)
                     progress.epoch(self.epoch, {name: row.get(name) for name in SHOWN})
-                    self._save_now_and_then()
-            summary = self.summarize(time.perf_counter() - started)
-        finally:
-            self.save()
-        write_summary(self.directory.summary, summary)
+                    self._save_if_due(self.plan.after_epoch(self.epoch, self.steps))
+            if self.saved_steps != self.steps:
+                self.save_state()
+            summary = self.summarize(self.seconds())
+        except NotFinite:
+            self.save_weights()
+            raise
+        self.save_weights()
+        with self._writing(self.directory.summary):
+            write_summary(self.directory.summary, summary)
         return summary
 
+    def seconds(self) -> float:
+        """How long the training has taken, in all processes together."""
+        return self.seconds_before + time.perf_counter() - self.began
+
     def _run_epoch(self) -> dict[str, float | None]:
-        total = norms = 0.0
-        rate = self.optimizer.param_groups[0]["lr"]
-        for inputs, targets in self.batches:
+        if self.batches_left is None:
+            self.batches_left = iter(self.batches)
+            self.sums = Sums(rate=float(self.optimizer.param_groups[0]["lr"]))
+        sums, count = self.sums, len(self.batches)
+        for inputs, targets in self.batches_left:
             loss, norm = self.step(inputs, targets)
-            total += loss * len(inputs)
-            norms += norm
+            sums.loss += loss * len(inputs)
+            sums.norms += norm
             if self.steps_per_batch:
-                self.scheduler.step()
+                self._step_scheduler()
+            if self.batches_left.count < count:
+                self._save_if_due(self.plan.after_step(self.steps))
+        self.batches_left = None
         if self.scheduler is not None and not self.steps_per_batch:
-            self.scheduler.step()
+            self._step_scheduler()
         self.epoch += 1
-        train_loss = total / len(self.experiment.data.train)
         row: dict[str, float | None] = {
             "epoch": self.epoch,
-            "learning_rate": float(rate),
-            "gradient_norm": norms / len(self.batches),
-            "train_loss": train_loss,
+            "learning_rate": sums.rate,
+            "gradient_norm": sums.norms / count,
+            "train_loss": sums.loss / len(self.experiment.data.train),
         }
         validation = self.experiment.data.validation
         if validation is not None:
             row |= {f"validation_{name}": value for name, value in score(self.experiment, validation).items()}
         self._remember(row.get("validation_loss"))
         return row
+
+    def _step_scheduler(self) -> None:
+        try:
+            self.scheduler.step()
+        except ValueError as error:  # OneCycleLR, beyond its last step
+            raise RunFailed(f"{self.place()}: the scheduler cannot go on: {error}.\n{self.what_is_kept()}") from error
 
     def step(self, inputs: Any, targets: Any) -> tuple[float, float]:
         """One step on one batch; returns the loss and the norm of all gradients together (before clipping).
@@ -130,7 +186,7 @@ class Training:
         try:
             loss = self.loss(self.model(inputs), targets)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
-            raise RunFailed(f"{self._now()}: the model cannot take this batch: {_told(error, inputs)}") from error
+            raise RunFailed(f"{self.place()}: the model cannot take this batch: {_told(error, inputs)}") from error
         value = loss.item()
         if not math.isfinite(value):
             raise self._failed(f"the loss is {value}", self._first_bad_layer(inputs))
@@ -166,11 +222,40 @@ class Training:
         if self.candidate:
             self.good_weights, self.good_epoch, self.candidate = self.candidate, self.epoch, {}
 
-    def _save_now_and_then(self) -> None:
-        if time.perf_counter() - self.saved_at >= SECONDS_BETWEEN_SAVES:
-            self.save()
+    def _save_if_due(self, due: bool) -> None:
+        """Write a checkpoint if it is time for one, or if the training shall stop; stop it then.
 
-    def save(self) -> None:
+        Raises:
+            Stopped: it was asked to.
+        """
+        if due or self.stop.signal is not None:
+            self.save_state()
+            self.save_weights()
+        if self.stop.signal is not None:
+            raise Stopped
+
+    def save_state(self) -> None:
+        """Write a checkpoint of all of the training's state; none of weights that have grown out of all bounds."""
+        if not all(np.isfinite(p.array).all() for p in self.parameters):
+            return
+        began = time.perf_counter()
+        arrays, metadata = capture(self)
+        with self._writing(self.directory.checkpoints):
+            keep = self.experiment.config.checkpoint.keep
+            self.state_path = write_state(self.directory, self.steps, arrays, metadata, keep)
+        self.saved_steps = self.steps
+        self.plan.saved(began)
+
+    @functools.cached_property
+    def data_fingerprint(self) -> dict[str, str]:
+        """What tells the data apart from other data."""
+        return fingerprint(self.experiment.data)
+
+    def copy_weights(self) -> Weights:
+        """A copy of the model's weights."""
+        return weights_of(self.model)
+
+    def save_weights(self) -> None:
         """Write `last.safetensors`, the last good weights, and `best.safetensors` if it has changed."""
         if not self.good_weights:
             return
@@ -180,16 +265,27 @@ class Training:
         elif not self.best_is_saved and self.best_weights:
             self._write(self.directory.best_checkpoint, self.best_weights, self.best_epoch)
             self.best_is_saved = True
-        self.saved_at = time.perf_counter()
 
-    def _write(self, path: Any, weights: Weights, epoch: int) -> None:
+    def _write(self, path: Path, weights: Weights, epoch: int) -> None:
         metadata = {
             "epoch": epoch,
             "seed": self.experiment.config.seed,
             "preparation": self.experiment.data.preparation.to_dict(),
             "version": __version__,
         }
-        checkpoint.save(path, weights, metadata)
+        with self._writing(path):
+            checkpoint.save(path, weights, metadata)
+
+    @contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
+        """A disk that is full or gone ends the training with one message."""
+        try:
+            yield
+        except OSError as error:
+            raise RunFailed(
+                f"{self.place()}: cannot write {error.filename or path}: {error.strerror or error}.\n"
+                f"The training was stopped. {self.what_is_kept()}"
+            ) from error
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
@@ -215,7 +311,7 @@ class Training:
             "best_epoch": self.best_epoch,
             "best": best,
             "final": final,
-            "versions": {"mytorch": __version__, "numpy": np.__version__, "python": platform.python_version()},
+            "versions": versions(),
         }
 
     def score_all(self) -> dict[str, dict[str, float]]:
@@ -224,22 +320,26 @@ class Training:
 
     # --- when it goes wrong -----------------------------------------------------------------------------------------
 
-    def _failed(self, what: str, where: str) -> RunFailed:
-        return RunFailed(
-            f"{self._now()}: {what}: {where}.\n"
-            f"The training was stopped; {self.what_is_kept()}.\n"
+    def _failed(self, what: str, where: str) -> NotFinite:
+        kept = "no epoch was completed, so no weights were kept"
+        if self.good_epoch:
+            kept = f"the weights after epoch {self.good_epoch} are in {self.directory.last_checkpoint}"
+        return NotFinite(
+            f"{self.place()}: {what}: {where}.\n"
+            f"The training was stopped; {kept}.\n"
             "A smaller optimizer.lr, train.clip_grad_norm or normalised inputs usually help."
         )
 
-    def _now(self) -> str:
-        epoch, in_epoch = divmod(self.steps - 1, len(self.batches))
+    def place(self) -> str:
+        """The step that was taken last, or is being taken."""
+        epoch, in_epoch = divmod(max(self.steps - 1, 0), len(self.batches))
         return f"epoch {epoch + 1}, step {in_epoch + 1} of {len(self.batches)}"
 
     def what_is_kept(self) -> str:
-        """Where the last good weights are, as a part of a sentence."""
-        if not self.good_epoch:
-            return "no epoch was completed, so no weights were kept"
-        return f"the weights after epoch {self.good_epoch} are in {self.directory.last_checkpoint}"
+        """The newest checkpoint, and how to go on from it."""
+        if self.state_path is None:
+            return "No checkpoint had been written yet."
+        return f"The last checkpoint is {self.state_path}; go on from it with:\n  mytorch resume {self.directory}"
 
     def _first_bad_layer(self, inputs: Any) -> str:
         """Send the batch through the model once more and name the first layer whose output is not finite."""

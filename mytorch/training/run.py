@@ -4,8 +4,10 @@
         config.yaml                     what was really used
         metrics.csv                     a row an epoch
         summary.json, eval.json         the results
-        checkpoints/best.safetensors, checkpoints/last.safetensors
+        checkpoints/best.safetensors, checkpoints/last.safetensors      weights
+        checkpoints/state-00000900.safetensors, ...     all of the training's state after that step
         plots/loss.png, predictions.png or confusion.png
+        lock                            while it is being trained
     runs/latest                         the newest run: a symbolic link, or a text file that names it
 
 The files' own formats live here too where they are plain: the rows of metrics.csv and the JSON of the
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import json
 import math
 import os
@@ -159,6 +162,10 @@ class Run:
     @property
     def last_checkpoint(self) -> Path:
         return self.checkpoints / "last.safetensors"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
 
     @property
     def plots(self) -> Path:
@@ -327,7 +334,8 @@ class MetricsLog:
     """Writes metrics.csv: a header, then a row an epoch, each handed to the system as soon as it is known.
 
     Numbers are written with ``repr`` and read back to the same bits by `read_metrics`; ``None`` is an empty
-    cell. Refuses to write over a file that is there.
+    cell. `text` is all that the file holds. Refuses to write over a file that is there, unless it is told with
+    ``so_far`` what to go on from: then what follows that in the file, rows of a training that was killed, is cut off.
 
     >>> with Run.throwaway("example") as run:
     ...     with MetricsLog(run.metrics, ["epoch", "train_loss"]) as log:
@@ -336,10 +344,20 @@ class MetricsLog:
     [{'epoch': 1, 'train_loss': 0.1}]
     """
 
-    def __init__(self, path: str | os.PathLike[str], columns: Sequence[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], columns: Sequence[str], so_far: str = "") -> None:
         self.columns = list(columns)
-        self._file = open(path, "x", encoding="utf-8", newline="")  # noqa: SIM115 (closed by close)
-        self._write(self.columns)
+        self._lines = [so_far]
+        if so_far:
+            _cut_back(Path(path), so_far.encode())
+        self._file = open(path, "a" if so_far else "x", encoding="utf-8", newline="")  # noqa: SIM115 (closed by close)
+        if not so_far:
+            self._write(self.columns)
+
+    @property
+    def text(self) -> str:
+        """The file's contents."""
+        self._lines = ["".join(self._lines)]
+        return self._lines[0]
 
     def append(self, row: Mapping[str, float | None]) -> None:
         """Add an epoch's row. Raises ``ValueError`` if it has not exactly the log's columns."""
@@ -359,8 +377,20 @@ class MetricsLog:
         self.close()
 
     def _write(self, cells: Sequence[str]) -> None:
-        csv.writer(self._file, lineterminator="\n").writerow(cells)
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(cells)
+        self._file.write(line.getvalue())
         self._file.flush()
+        self._lines.append(line.getvalue())
+
+
+def _cut_back(path: Path, so_far: bytes) -> None:
+    """Let the file hold ``so_far`` alone: it is shortened if it begins so, else (lost or changed) written anew."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_bytes().startswith(so_far):
+            os.truncate(path, len(so_far))
+            return
+    atomic.write_bytes(path, so_far)
 
 
 def _cell(column: str, value: float | None) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 
 from mytorch import nn
 from mytorch.autograd import no_grad
-from mytorch.creation import from_numpy
 from mytorch.data.prepare import Split
+from mytorch.from_data import from_numpy
 from mytorch.training.build import Experiment
 
 ROWS_AT_ONCE = 4096  # bounds the memory of a forward pass; part of the numbers' definition (order of summing)
@@ -45,12 +45,41 @@ def score(experiment: Experiment, split: Split, output: np.ndarray[Any, Any] | N
         output = predict(experiment.model, split.inputs)
     with no_grad():
         loss = experiment.loss(from_numpy(output), from_numpy(split.targets)).item()
-    prediction = in_own_units(experiment, output)
-    return {"loss": loss} | {m.name: m(prediction, split.original_targets) for m in experiment.metrics}
+    prediction, target = as_scored(experiment, output), true_values(experiment, split)
+    return {"loss": loss} | {metric.name: metric(prediction, target) for metric in experiment.metrics}
+
+
+def as_scored(experiment: Experiment, output: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The model's output as metrics and plots take it: values in the target's own units, or a score for each class.
+
+    A single output of two classes, that of a binary loss, becomes two scores, whose softmax has its probability.
+    """
+    if experiment.kind == "binary":
+        return two_scores(output, is_probability=isinstance(experiment.loss, nn.BCELoss))
+    return in_own_units(experiment, output)
+
+
+def true_values(experiment: Experiment, split: Split) -> np.ndarray[Any, Any]:
+    """What the outputs are scored against: values in the target's own units, or class numbers."""
+    if experiment.kind == "binary":
+        return split.original_targets.ravel().astype(np.int64)
+    return split.original_targets
+
+
+def two_scores(output: np.ndarray[Any, Any], is_probability: bool) -> np.ndarray[Any, Any]:
+    """Scores of shape (n, 2) from one logit, or one probability of class 1, a row.
+
+    >>> two_scores(np.array([[2.0], [-1.0]]), is_probability=False).tolist()
+    [[0.0, 2.0], [0.0, -1.0]]
+    """
+    column = output.reshape(-1).astype(np.float64)
+    if is_probability:
+        return np.stack([np.log1p(-column), np.log(column)], axis=1)
+    return np.stack([np.zeros_like(column), column], axis=1)
 
 
 def in_own_units(experiment: Experiment, output: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Predictions in the target's own units; class scores as they are."""
-    if experiment.data.task == "classification":
+    if experiment.kind != "regression":
         return output
     return experiment.data.target_normalizer.invert(output)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mytorch.utils import checkpoint, data
+from mytorch.utils import checkpoint, data, dlpack
 
-__all__ = ["checkpoint", "data"]
+__all__ = ["checkpoint", "data", "dlpack"]

@@ -235,19 +235,19 @@ class _Recording:
 
 @contextlib.contextmanager
 def _observed_by(nodes: list[Node]) -> Iterator[None]:
-    """Collect the nodes that are recorded."""
-    outer = mode.observe
+    """Collect the nodes that are recorded. Hooks on saved tensors rest: what is dropped need not be packed."""
+    outer, hooks = mode.observe, mode.saved_hooks
 
     def observe(node: Node) -> None:
         nodes.append(node)
         if outer is not None:
             outer(node)
 
-    mode.observe = observe
+    mode.observe, mode.saved_hooks = observe, None
     try:
         yield
     finally:
-        mode.observe = outer
+        mode.observe, mode.saved_hooks = outer, hooks
 
 
 def _kept(node: Any) -> list[tuple[tuple[int, ...], str]]:

@@ -156,10 +156,23 @@ def test_only_what_leads_to_the_inputs_is_computed(counter):
 
 def test_what_is_not_supported_says_so():
     x = leaf(1.0)
-    with pytest.raises(NotImplementedError, match="is_grads_batched"):
-        grad(x.sum(), x, is_grads_batched=True)
-    with pytest.raises(ValueError, match="only_inputs"):
-        grad(x.sum(), x, only_inputs=False)
+    with pytest.warns(FutureWarning, match="only_inputs"):
+        assert grad(x.sum(), x, only_inputs=False)[0].item() == 1
+
+
+def test_batched_gradients():
+    x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    y = x**2
+    (jacobian,) = grad(y, x, torch.eye(3), is_grads_batched=True)
+    assert jacobian.tolist() == [[2, 0, 0], [0, 4, 0], [0, 0, 6]]
+    (both,) = grad((x * 2, x.sum()), x, (torch.eye(3), torch.ones(3)), is_grads_batched=True)
+    assert both.tolist() == [[3, 1, 1], [1, 3, 1], [1, 1, 3]]
+    other = leaf(1.0)
+    assert grad(y, [x, other], torch.eye(3), allow_unused=True, is_grads_batched=True)[1] is None
+    (first,) = grad(y, x, torch.eye(3), create_graph=True, is_grads_batched=True)
+    assert grad(first.sum(), x)[0].tolist() == [2, 2, 2]
+    with pytest.raises(RuntimeError, match="must have a first dimension"):
+        grad(x.sum(), x, torch.tensor(1.0), is_grads_batched=True)
 
 
 # --- higher orders ----------------------------------------------------------------------------------------------------

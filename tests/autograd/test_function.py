@@ -467,3 +467,79 @@ def test_variable_is_another_name_for_a_tensor():
     assert torch.autograd.Variable().shape == (0,)
     with pytest.raises(TypeError, match="has to be a tensor, but got int"):
         torch.autograd.Variable(3)
+
+
+class Triple(torch.autograd.Function):
+    """Multiplies in place."""
+
+    @staticmethod
+    def forward(ctx, x):
+        x.mul_(3)
+        ctx.mark_dirty(x)
+        return x
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 3
+
+
+def test_changing_a_view_in_place():
+    a = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    h = a * 1
+    part, other = h[1:], h[:2]
+    assert Triple.apply(part) is part
+    (h * torch.tensor([1.0, 10.0, 100.0])).sum().backward()
+    assert a.grad.tolist() == [1, 30, 300]
+    assert other.tolist() == [1, 6]
+    with pytest.raises(RuntimeError, match="a view of a leaf Variable that requires grad"):
+        Triple.apply(a[:1])
+
+
+def test_views_are_told_of_a_change_in_place():
+    a = torch.tensor([1.0, 2.0], requires_grad=True)
+    h = a * 1
+    first = h[0]
+    Triple.apply(h)
+    (first * 5).backward()
+    assert a.grad.tolist() == [15, 0]
+
+
+def test_writing_to_a_result_that_is_a_view_is_refused():
+    class Flat(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.view(-1)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g.view(2, 1) * 2
+
+    x = torch.ones(2, 1, requires_grad=True)
+    y = Flat.apply(x * 1)
+    with pytest.raises(RuntimeError, match="being used in an in-place operation"):
+        y.mul_(2)
+    y[:1].sum().backward()
+    assert x.grad.tolist() == [[2], [0]]
+
+
+def test_forward_mode_is_not_offered():
+    class Both(torch.autograd.Function):
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(x):
+            return x * 2
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_forward(*inputs)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    x = torch.ones(1, requires_grad=True)
+    Both.apply(x).backward()
+    assert x.grad.item() == 2
+    with pytest.raises(NotImplementedError, match="forward mode automatic differentiation is not offered"):
+        Both.jvp(None, x)

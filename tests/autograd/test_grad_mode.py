@@ -167,3 +167,30 @@ def test_a_backward_pass_inside_no_grad_works():
     with torch.no_grad():
         y.backward()
     assert x.grad.item() == 12.0
+
+
+def test_decorating_a_class_acts_on_its_making():
+    with pytest.warns(FutureWarning, match="Decorating classes is deprecated"):
+
+        @torch.no_grad()
+        class Made:
+            def __init__(self):
+                self.recording = torch.is_grad_enabled()
+
+            def recording_later(self):
+                return torch.is_grad_enabled()
+
+    made = Made()
+    assert (made.recording, made.recording_later()) == (False, True)
+
+
+def test_multithreading_is_accepted():
+    torch.autograd.set_multithreading_enabled(False)
+    with torch.autograd.set_multithreading_enabled(True):
+        pass
+
+    @torch.autograd.set_multithreading_enabled(False)
+    def double(x):
+        return 2 * x
+
+    assert double(2) == 4

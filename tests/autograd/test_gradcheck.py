@@ -87,10 +87,39 @@ def test_given_directions():
 
 
 def test_what_is_refused():
-    with pytest.raises(ValueError, match="at least one input that requires grad"):
+    with pytest.raises(ValueError, match="at least one input tensor to require gradient"):
         gradcheck(lambda x: x * 2, torch.ones(2, dtype=torch.float64))
-    with pytest.raises(ValueError, match="float64"):
-        gradcheck(lambda x: x * 2, torch.ones(2, requires_grad=True))
+    with pytest.raises(NotImplementedError, match="forward mode"):
+        gradcheck(lambda x: x * 2, x64(1.0), check_forward_ad=True)
+
+
+def test_float32_is_warned_of():
+    with pytest.warns(UserWarning, match="Input #0 requires gradient and is not a double precision"):
+        assert gradcheck(lambda x: x * 2, torch.ones(2, requires_grad=True), eps=1e-2, atol=1e-3)
+
+
+def test_two_passes_that_differ():
+    calls = []
+
+    class Unsteady(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            calls.append(None)
+            return g + 1e-7 * len(calls)
+
+    with pytest.raises(GradcheckError, match="Backward is not reentrant"):
+        gradcheck(Unsteady.apply, x64(1.0))
+    calls.clear()
+    assert gradcheck(Unsteady.apply, x64(1.0), nondet_tol=1e-3)
+
+
+def test_types_of_gradients(wrong):
+    x = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    assert gradcheck(lambda x: x.float().double() * 2, x, check_grad_dtypes=True, atol=1e-1)
 
 
 def test_empty_and_0d():

@@ -112,3 +112,18 @@ def test_hooks_with_create_graph_get_differentiable_gradients():
     y.register_hook(lambda g: seen.append(g.requires_grad))
     (y * y).sum().backward(create_graph=True)
     assert seen == [True]
+
+
+def test_what_a_hook_returns_is_checked():
+    for result, error, match in (
+        (3, TypeError, "expected Variable, but hook returned 'int'"),
+        (torch.ones(3), RuntimeError, "hook 'wrong' has changed the size of value"),
+    ):
+
+        def wrong(g, result=result):
+            return result
+
+        x = torch.ones(2, requires_grad=True)
+        x.register_hook(wrong)
+        with pytest.raises(error, match=match):
+            (x * 2).sum().backward()

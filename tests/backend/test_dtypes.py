@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mytorch.backend import dtypes
 
-types = st.sampled_from([d.numpy for d in dtypes.ALL])
+types = st.sampled_from([d.numpy for d in dtypes.PROMOTED])
 
 
 def test_names_and_properties():
@@ -59,8 +59,40 @@ def test_what_stands_for_a_type():
     for value in ("float32", None, 3, str):
         with pytest.raises(TypeError, match=r"dtype must be a torch.dtype"):
             dtypes.to_numpy(value)
-    with pytest.raises(TypeError, match="can't convert a NumPy array of type uint16"):
-        dtypes.of(np.dtype(np.uint16))
+    with pytest.raises(TypeError, match=r"can't convert np.ndarray of type numpy.str_. The only supported"):
+        dtypes.of(np.dtype("U1"))
+
+
+def test_wide_unsigned_integers_have_no_promotion_among_integers():
+    assert dtypes.promote_types(dtypes.uint16, dtypes.uint16) is dtypes.uint16
+    assert dtypes.promote_types(dtypes.uint32, dtypes.float16) is dtypes.float16
+    for other in (dtypes.bool_, dtypes.uint8, dtypes.int64, dtypes.uint64, dtypes.complex64):
+        with pytest.raises(RuntimeError, match="Promotion for uint16, uint32, uint64 types is not supported"):
+            dtypes.promote_types(dtypes.uint16, other)
+
+
+@given(st.integers(-(2**70), 2**70), st.sampled_from([d.numpy for d in dtypes.ALL if d.numpy.kind in "iu"]))
+def test_whole_numbers_fit_or_are_refused(value, dtype):
+    limits = np.iinfo(dtype)
+    if (limits.min if limits.min else -limits.max) <= value <= limits.max:
+        assert int(dtypes.fitted(value, dtype)) == value % 2**limits.bits - (
+            2**limits.bits if value < 0 > limits.min else 0
+        )
+    else:
+        with pytest.raises(RuntimeError, match=f"type {dtype} without overflow"):
+            dtypes.fitted(value, dtype)
+
+
+def test_other_numbers_fit_or_are_refused():
+    f16, f32, i8, b = (np.dtype(t) for t in (np.float16, np.float32, np.int8, np.bool_))
+    assert dtypes.fitted(2.9, i8) == 2
+    assert dtypes.fitted(-0.9, i8) == 0
+    assert dtypes.fitted(3 + 0j, f32) == 3
+    assert np.isinf(dtypes.fitted(float("inf"), f16))
+    assert dtypes.fitted(0.5, b) == np.True_
+    for value, dtype in ((1e5, f16), (1e39, f32), (1j, f32), (float("nan"), i8), (float("inf"), i8), (128, i8)):
+        with pytest.raises(RuntimeError, match="without overflow"):
+            dtypes.fitted(value, dtype)
 
 
 @given(types, types)

@@ -7,10 +7,11 @@ import json
 import numpy as np
 import pytest
 
+from mytorch.data.csv_file import read_csv
 from mytorch.data.prepare import DataWarning, Preparation, prepare
 from mytorch.data.sources import CSV, Boston
 from mytorch.data.split import SplitRule
-from mytorch.data.table import DataError, read_csv
+from mytorch.data.table import DataError
 
 EVERY2 = SplitRule(every=2)
 
@@ -200,7 +201,7 @@ class TestSavedPreparation:
     def test_round_trip_is_exact(self, fitted):
         data, table = fitted
         loaded = Preparation.from_dict(json.loads(json.dumps(data.preparation.to_dict())))
-        np.testing.assert_array_equal(loaded.inputs(table), data.train.inputs)
+        np.testing.assert_array_equal(loaded.apply(table), data.train.inputs)
         split = loaded.split(table, np.arange(4))
         np.testing.assert_array_equal(split.targets, data.train.targets)
         assert loaded.to_dict() == data.preparation.to_dict()
@@ -210,7 +211,7 @@ class TestSavedPreparation:
         path = tmp_path / "new.csv"
         path.write_text("extra,c,x\n2024-01-02,b,2\n2024-01-03,a,\n")
         table = read_csv(path, columns=preparation.columns, categorical=preparation.text_columns)
-        inputs = preparation.inputs(table)
+        inputs = preparation.apply(table)
         assert inputs.dtype == np.float32
         np.testing.assert_array_equal(inputs[0], fitted[0].train.inputs[1])
         assert inputs[1, 1:].tolist() == [1, 0]
@@ -220,17 +221,17 @@ class TestSavedPreparation:
         path = tmp_path / "new.csv"
         path.write_text("x,y\n1,1\n,2\n")
         with pytest.raises(DataError, match=r"new.csv:3: column 'x': the value is missing"):
-            preparation.inputs(read_csv(path))
+            preparation.apply(read_csv(path))
 
     def test_new_rows_that_do_not_fit(self, fitted, tmp_path):
         preparation = fitted[0].preparation
         path = tmp_path / "new.csv"
         path.write_text("x,c,y\nq,1,u\n")
         with pytest.raises(DataError, match=r"new.csv: column 'x': expected numbers, as in training, got text"):
-            preparation.inputs(read_csv(path))
+            preparation.apply(read_csv(path))
         path.write_text("x,c,y\n1,1,u\n")
         with pytest.raises(DataError, match=r"new.csv: column 'c': expected text, as in training, got numbers"):
-            preparation.inputs(read_csv(path))
+            preparation.apply(read_csv(path))
         path.write_text("x,c,y\n1,a,u\n2,a,uu\n")
         with pytest.raises(DataError, match=r"new.csv:3: column 'y': unknown class 'uu'; did you mean 'u'\?"):
             preparation.split(read_csv(path), np.arange(2))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mytorch.backend import random
+from mytorch.backend import counts, random
 
 GOLDEN = Path(__file__).with_name("random.npz")
 SEEDS = (0, 1, 42, 2**31 - 1, 123456789012)
@@ -100,6 +100,21 @@ def _cases() -> dict[str, Case]:
             lambda g, n: random.normal(g, n, "float64", 0.3, 0.7, contiguous=False),
             lambda torch, g, n: torch.empty(2 * n, dtype=torch.float64)[::2].normal_(0.3, 0.7, generator=g),
             FLOAT64,
+        ),
+        "poisson": Case(
+            lambda g, n: counts.poisson(g, weights(n) * 40),
+            lambda torch, g, n: torch.poisson(torch.from_numpy(weights(n) * 40), generator=g),
+            EXACT,
+        ),
+        "binomial": Case(
+            lambda g, n: counts.binomial(g, weights(n) * 80, weights(n)),
+            lambda torch, g, n: torch.binomial(*[torch.from_numpy(weights(n) * k) for k in (80, 1)], generator=g),
+            EXACT,
+        ),
+        "random_from": Case(
+            lambda g, n: random.random_from(g, n, "int16", -9),
+            lambda torch, g, n: torch.empty(n, dtype=torch.int16).random_(-9, None, generator=g),
+            EXACT,
         ),
         "multinomial one": _multinomial("float32", 1, False, True),
         "multinomial one replaced": _multinomial("float64", 3, True, True),

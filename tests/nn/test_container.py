@@ -131,7 +131,7 @@ def test_parameter_list():
         params[5]
     with pytest.raises(TypeError, match="should be called with an iterable, but got Tensor"):
         params.extend(torch.zeros(2))
-    assert repr(nn.ParameterList([3])) == "ParameterList(\n    (0): Object of type: int\n)"
+    assert repr(nn.ParameterList([3])) == "ParameterList(  (0): Object of type: int)"
 
 
 def test_parameter_dict():
@@ -154,3 +154,20 @@ def test_parameter_dict():
         params["c"]
     with pytest.raises(TypeError, match="cannot be used as a key as it is not a string"):
         params[3] = torch.zeros(1)
+
+
+def test_parameter_dictionary_as_a_dictionary():
+    d = nn.ParameterDict({"a": torch.zeros(2), "b": torch.zeros(1)})
+    assert list(reversed(d)) == ["b", "a"]
+    assert list(d | nn.ParameterDict({"c": torch.ones(1)})) == ["a", "b", "c"]
+    d |= {"c": torch.ones(1)}
+    assert (d.popitem()[0], list(d), list(d.copy())) == ("c", ["a", "b"], ["a", "b"])
+    assert d.setdefault("a") is d["a"]
+    assert isinstance(d.setdefault("new", torch.ones(1)), nn.Parameter)
+    assert list(d.fromkeys("xy", torch.ones(1))) == ["x", "y"]
+    d.clear()
+    with pytest.raises(KeyError, match="empty"):
+        d.popitem()
+    for container in (d, nn.ParameterList()):
+        with pytest.raises(RuntimeError, match="should not be called"):
+            container(1)

@@ -6,6 +6,7 @@ import pytest
 
 import mytorch as torch
 from mytorch import nn
+from mytorch.nn.modules import module as every
 
 
 class Twice(nn.Module):
@@ -158,3 +159,73 @@ def test_output_that_is_no_tensor():
     layer.register_full_backward_hook(lambda *_: None)
     x = torch.ones(1, requires_grad=True)
     assert list(layer(x)) == ["out"]
+
+
+def test_hooks_on_all_modules():
+    told = []
+    net = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
+    handles = [
+        every.register_module_forward_pre_hook(lambda m, args: told.append(("pre", type(m).__name__))),
+        every.register_module_forward_hook(lambda m, args, out: told.append(("after", type(m).__name__))),
+        every.register_module_full_backward_pre_hook(lambda m, gout: told.append(("back pre", type(m).__name__))),
+        every.register_module_full_backward_hook(lambda m, gin, gout: told.append(("back", type(m).__name__))),
+    ]
+    net[1].register_forward_hook(lambda *_: told.append("own"))
+    net(torch.ones(1, 2, requires_grad=True)).sum().backward()
+    assert told == [
+        ("pre", "Sequential"), ("pre", "Linear"), ("after", "Linear"), ("pre", "Tanh"), ("after", "Tanh"), "own",
+        ("after", "Sequential"), ("back pre", "Sequential"), ("back pre", "Tanh"), ("back", "Tanh"),
+        ("back pre", "Linear"), ("back", "Linear"), ("back", "Sequential"),
+    ]  # fmt: skip
+    for handle in handles:
+        handle.remove()
+    told.clear()
+    net(torch.ones(1, 2))
+    assert told == ["own"]
+
+
+def test_hooks_on_registration():
+    told = []
+    with (
+        every.register_module_parameter_registration_hook(lambda m, name, p: told.append(name)),
+        every.register_module_buffer_registration_hook(lambda m, name, b: b + 1),
+        every.register_module_module_registration_hook(lambda m, name, child: told.append(name)),
+    ):
+        net = nn.Module()
+        net.w = nn.Parameter(torch.zeros(1))
+        net.child = nn.ReLU()
+        net.add_module("other", nn.ReLU())
+        net.register_buffer("b", torch.zeros(1))
+    assert (told, net.b.item()) == (["w", "child", "other"], 1)
+    net.late = nn.Parameter(torch.zeros(1))
+    assert told == ["w", "child", "other"]
+
+
+def test_backward_hooks_of_the_older_kind():
+    layer, seen = nn.Linear(2, 1), []
+    layer.register_backward_hook(lambda m, gin, gout: seen.append((m, len(gin), tuple(gout[0].shape))))
+    layer(torch.ones(3, 2)).sum().backward()
+    assert seen == [(layer, 3, (3, 1))]
+    with pytest.raises(RuntimeError, match="Cannot use both regular backward hooks and full backward hooks"):
+        layer.register_full_backward_hook(print)
+    full = nn.Linear(1, 1)
+    full.register_full_backward_hook(lambda *_: None)
+    with pytest.raises(RuntimeError, match="Cannot use both"):
+        full.register_backward_hook(print)
+
+
+def test_a_hook_that_is_called_always_and_fails():
+    class Failing(nn.Module):
+        def forward(self, x):
+            raise ValueError("boom")
+
+    def fail(*_):
+        raise KeyError("hook")
+
+    layer = Failing()
+    layer.register_forward_hook(fail, always_call=True)
+    with pytest.warns(UserWarning, match="silenced as another error was raised in forward"), pytest.raises(ValueError):
+        layer(torch.ones(1))
+    assert len(layer._forward_hooks) == 1
+    assert not layer._forward_pre_hooks
+    assert not layer._backward_hooks

@@ -73,6 +73,7 @@ SAME = {
     "Softshrink(0.7)": lambda x: F.softshrink(x, 0.7), "Hardshrink(0.7)": lambda x: F.hardshrink(x, 0.7),
     "Softmax(1)": lambda x: F.softmax(x, 1), "Softmin(1)": lambda x: F.softmin(x, 1),
     "LogSoftmax(1)": lambda x: F.log_softmax(x, 1), "Softmax2d()": lambda x: F.softmax(x, 0),
+    "RReLU(0.1, 0.3).eval()": lambda x: F.leaky_relu(x, 0.2),
     "GLU(1)": lambda x: F.glu(x, 1),
     "PReLU()": lambda x: F.leaky_relu(x, 0.25), "PReLU(4, 0.5)": lambda x: F.leaky_relu(x, 0.5),
     "Flatten()": lambda x: x.reshape(2, 12), "Unflatten(1, (2, -1))": lambda x: x.reshape(2, 2, 2, 3),
@@ -108,6 +109,7 @@ LOSSES = {
     ),
     "SoftMarginLoss": (F.soft_margin_loss, (PAIR[0], SIGNS), {}),
     "MultiMarginLoss": (F.multi_margin_loss, (PAIR[0], INDEX), {"p": 2, "margin": 0.6, "weight": PAIR[0][0]}),
+    "MultiLabelMarginLoss": (F.multilabel_margin_loss, (PAIR[0], torch.tensor([[2, 0, -1]])), {}),
     "MultiLabelSoftMarginLoss": (F.multilabel_soft_margin_loss, PAIR, {"weight": PAIR[0]}),
 }  # fmt: skip
 

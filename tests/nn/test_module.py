@@ -208,12 +208,11 @@ def test_loading_not_strictly():
     assert m.weight.item() == 1
 
 
-def test_loading_nothing_if_anything_is_wrong():
+def test_loading_what_fits_if_something_is_wrong():
     m = nn.Linear(1, 1)
-    before = m.weight.item()
     with pytest.raises(RuntimeError, match="size mismatch for bias"):
         m.load_state_dict({"weight": torch.zeros(1, 1), "bias": torch.zeros(3)})
-    assert m.weight.item() == before
+    assert m.weight.item() == 0
     with pytest.raises(RuntimeError, match="or Tensor-like object from checkpoint but received"):
         m.load_state_dict({"weight": [[1.0]], "bias": torch.zeros(1)})
 
@@ -366,3 +365,59 @@ def test_parameters_follow_a_replaced_array():
     assert layer(torch.ones(1, 1)).item() == 3
     buffer.fill_(4)
     assert layer(torch.ones(1, 1)).item() == 4
+
+
+def test_replacing_submodules():
+    net = nn.Sequential(nn.Linear(1, 1), nn.Sequential(nn.ReLU()))
+    net.set_submodule("1.0", nn.Tanh())
+    net.set_submodule("1.1", nn.ELU())
+    assert repr(net[1]) == "Sequential(\n  (0): Tanh()\n  (1): ELU(alpha=1.0)\n)"
+    for target, module, error, match in (
+        ("", nn.ReLU(), ValueError, "without a target name"),
+        ("0", 3, ValueError, "is not an nn.Module, found"),
+        ("5.a", nn.ReLU(), AttributeError, "has no attribute `5`"),
+        ("0.weight", nn.ReLU(), AttributeError, "`weight` is not an nn.Module"),
+    ):
+        with pytest.raises(error, match=match):
+            net.set_submodule(target, module)
+    with pytest.raises(AttributeError, match="has no attribute `7`"):
+        net.set_submodule("7", nn.ReLU(), strict=True)
+
+
+def test_conversions():
+    net = nn.Sequential(nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2))
+    weight = net[0].weight
+    net(torch.ones(1, 1, 3, 3)).sum().backward()
+    assert net.double() is net
+    assert net[0].weight is weight
+    assert (weight.dtype, weight.grad.dtype, net[1].num_batches_tracked.dtype) == (
+        torch.float64, torch.float64, torch.int64
+    )  # fmt: skip
+    net._apply(lambda t: t * 0)
+    assert not weight.any()
+    net.type(torch.float32)
+    assert net[1].num_batches_tracked.dtype == torch.float32
+    net.to_empty(device="cpu")
+    assert weight.shape == (2, 1, 2, 2)
+    net.to(memory_format=torch.channels_last)
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    with pytest.raises(NotImplementedError, match="share"):
+        net.share_memory()
+    assert net.compile() is None
+
+
+def test_names_of_attributes():
+    names = dir(nn.Sequential(nn.ReLU()))
+    assert "forward" in names
+    assert "0" not in names
+
+
+def test_the_longer_names():
+    from mytorch.nn.modules.loss import _Loss
+
+    from mytorch.nn import modules
+
+    assert (modules.Linear, modules.module.Module, modules.sparse.Embedding) == (nn.Linear, nn.Module, nn.Embedding)
+    assert issubclass(nn.MSELoss, _Loss)
+    with pytest.raises(AttributeError, match="no attribute 'Lineer'"):
+        _ = modules.Lineer

@@ -171,3 +171,36 @@ def test_masks_with_values():
         x.masked_fill(torch.tensor([1]), 0)
     with pytest.raises(RuntimeError, match="0-dimensional value"):
         x.masked_fill(mask, torch.ones(1))
+
+
+def test_scatter_with_what_is_there():
+    x, index = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0, 0, 2])
+    assert torch.scatter(x, 0, index, torch.tensor([10.0, 20.0, 30.0]), reduce="add").tolist() == [31.0, 2.0, 33.0]
+    assert torch.scatter(x, 0, index, 2, reduce="multiply").tolist() == [4.0, 2.0, 6.0]
+    with pytest.raises(RuntimeError, match="either add or multiply"):
+        torch.scatter(x, 0, index, 2, reduce="mean")
+    with pytest.raises(NotImplementedError, match="use scatter_reduce"):
+        torch.scatter(x.requires_grad_(), 0, index, 2, reduce="add")
+
+
+def test_tensors_without_dimensions():
+    x, zero = torch.tensor(5.0), torch.tensor(0)
+    assert torch.scatter(x, 0, zero, torch.tensor(7.0)).item() == 7
+    assert torch.scatter_add(x, 0, zero, torch.tensor(7.0)).item() == 12
+    assert torch.index_add(x, 0, zero.reshape(1), torch.tensor(7.0), alpha=-1).item() == -2
+    with pytest.raises(IndexError, match="tensor has no dimensions"):
+        torch.roll(x, 0, 0)
+
+
+def test_indices_from_the_end_and_empty_ones():
+    x = torch.tensor([[1, 2], [3, 4]])
+    assert torch.take_along_dim(x, torch.tensor([[-1], [0]]), 1).tolist() == [[2], [3]]
+    assert torch.gather(x, 0, torch.zeros((0,), dtype=torch.uint8)).shape == (0,)
+
+
+def test_numbers_that_do_not_fit():
+    x, mask = torch.tensor([1, 2], dtype=torch.uint8), torch.tensor([True, False])
+    for value in (256, -1, float("nan"), 1j, torch.tensor(300.0)):
+        with pytest.raises(RuntimeError, match="without overflow"):
+            x.masked_fill(mask, value)
+    assert x.masked_fill(mask, 3.6).tolist() == [3, 2]

@@ -41,7 +41,7 @@ COPIES = {
     "clone": lambda x: x.clone(), "flip": lambda x: x.flip(0), "cat": lambda x: torch.cat([x]), "stack": lambda x: torch.stack([x]), "repeat": lambda x: x.repeat(1, 1),
     "reshape of a transpose": lambda x: x.t().reshape(6), "contiguous": lambda x: x.t().contiguous(), "x[[0]]": lambda x: x[[0]], "x[mask]": lambda x: x[x == 0],
     "roll": lambda x: x.roll(1), "double": lambda x: x.double(), "diag": lambda x: x.diag(), "tril": lambda x: x.tril(), "index_select": lambda x: x.index_select(0, torch.tensor([0])),
-    "tensor": lambda x: torch.tensor(x), "to copy": lambda x: x.to(torch.float32, copy=True),
+    "tensor": lambda x: torch.tensor(x.numpy()), "to copy": lambda x: x.to(torch.float32, copy=True),
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -15,6 +16,16 @@ import mytorch
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 SIZES = (2, 3, 4)
+KINDS = (
+    "int", "slice", "slice", "none", "ellipsis", "list", "nested", "range", "tensor", "number0d", "numpy", "bool",
+    "mask", "mask2", "numpy_mask",
+)  # fmt: skip
+
+
+class AsIs(NamedTuple):
+    """An array that stands in the square brackets itself."""
+
+    value: np.ndarray
 
 
 @st.composite
@@ -25,11 +36,7 @@ def indices(draw):
     for _ in range(draw(st.integers(0, len(shape) + 1))):
         size = shape[d] if d < len(shape) else draw(st.integers(0, 3))
         edge = max(size, 1)
-        kind = draw(
-            st.sampled_from(
-                ["int", "slice", "slice", "none", "ellipsis", "list", "tensor", "mask", "mask2", "bool", "number0d"]
-            )
-        )
+        kind = draw(st.sampled_from(KINDS))
         if kind == "int":
             parts.append(draw(st.integers(-edge, edge - 1) | st.integers(-6, 6)))
         elif kind == "slice":
@@ -57,6 +64,16 @@ def indices(draw):
                     np.int64,
                 ).reshape(sides)
             )
+        elif kind == "nested":
+            parts.append(
+                draw(st.lists(st.lists(st.integers(-edge, edge - 1), min_size=2, max_size=2), min_size=1, max_size=2))
+            )
+        elif kind == "range":
+            parts.append(range(draw(st.integers(0, edge))))
+        elif kind == "numpy":
+            parts.append(AsIs(np.array(draw(st.lists(st.integers(-edge, edge - 1), max_size=3)), np.int64)))
+        elif kind == "numpy_mask":
+            parts.append(AsIs(np.array(draw(st.lists(st.booleans(), min_size=size, max_size=size)), bool)))
         elif kind == "number0d":
             parts.append(np.array(draw(st.integers(-edge, edge - 1)), np.int64))
         elif kind == "bool":
@@ -72,7 +89,9 @@ def indices(draw):
 
 
 def in_library(library, index):
-    return tuple(library.tensor(p) if isinstance(p, np.ndarray) else p for p in index)
+    """The index with the library's tensors for arrays, but for those that are meant as they are."""
+    parts = (library.tensor(p) if isinstance(p, np.ndarray) else p for p in index)
+    return tuple(p.value if isinstance(p, AsIs) else p for p in parts)
 
 
 def attempt(function):
@@ -94,10 +113,13 @@ def assert_same(ours, theirs):
 
 
 def pick(library, shape, index):
+    """What is picked, and the gradients of first and second order of a loss of it, in numbers that are exact."""
     x = library.arange(float(np.prod(shape))).reshape(shape).requires_grad_()
     found = x[in_library(library, index)]
-    (found * library.arange(1.0, found.numel() + 1).reshape(found.shape)).sum().backward()
-    return [found.detach().numpy(), x.grad.numpy()]
+    loss = (found * found * library.arange(1.0, found.numel() + 1).reshape(found.shape)).sum()
+    (first,) = library.autograd.grad(loss, x, create_graph=True)
+    (second,) = library.autograd.grad((first * x.detach()).sum(), x)
+    return [found.detach().numpy(), first.detach().numpy(), second.numpy()]
 
 
 @settings(max_examples=600, deadline=None, derandomize=True)
@@ -154,6 +176,38 @@ def test_assigning(case, number, with_gradient):
         return
     results = [attempt(functools.partial(assign, lib, shape, index, number, with_gradient)) for lib in (mytorch, torch)]
     assert_same(*results)
+
+
+TYPES = ("float32", "float64", "float16", "int64", "int32", "uint8", "bool")
+# PyTorch is not of one mind about these: infinity in float16 but refused in float32; a negative integer wraps around in
+# uint8 but a negative fraction is refused; an imaginary number is refused but for bool.
+ODD = {("float16", 1e60), ("float16", 2**62), ("uint8", -2.7), ("bool", 1j)}
+NUMBERS = (2, -1, 300, 2.7, -2.7, 1e60, float("inf"), float("nan"), True, 1j, 1 + 0j, 2**62)
+
+
+def convert(library, target, index, value):
+    x = library.zeros(3, dtype=getattr(library, target))
+    x[in_library(library, index)] = value(library)
+    return [x.numpy()]
+
+
+@pytest.mark.parametrize(
+    "index", [(0,), (slice(0, 2),), ([0, 2],), (np.array([True, False, True]),), (Ellipsis,)], ids=str
+)
+@pytest.mark.parametrize("target", TYPES)
+def test_assigning_numbers_and_tensors_of_other_types(target, index):
+    values = [lambda library, n=n: n for n in NUMBERS if (target, n) not in ODD]
+    for shape in ((), (1,)):
+        values += [
+            lambda library, name=name, shape=shape: library.full(shape, 5.6, dtype=library.float64).to(
+                getattr(library, name)
+            )
+            for name in TYPES
+        ]
+    for value in values:
+        if target == "float16" and value(mytorch) in (1e60, 2**62):
+            continue  # infinity in PyTorch, which refuses it for other types
+        assert_same(*[attempt(functools.partial(convert, lib, target, index, value)) for lib in (mytorch, torch)])
 
 
 BAD = (

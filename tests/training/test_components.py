@@ -176,7 +176,7 @@ def test_a_component_has_its_arguments_and_plain_defaults(
         (
             "dataset",
             {"type": "csv", "path": "a.csv", "target": "b", "missing": "men"},
-            [(("missing",), "expected 'error', 'drop', 'mean', 'median' or a mapping, got text 'men'")],
+            [(("missing",), "expected 'error', 'drop', 'mean', 'median', 'constant' or a mapping, got text 'men'")],
         ),
         (
             "dataset",

@@ -1,5 +1,7 @@
 """Samples of operations that move elements."""
 
+from mytorch.backend.memory_format import channels_last, contiguous_format
+
 
 def samples(draw):
     x = draw.normal(2, 3)
@@ -18,7 +20,7 @@ def samples(draw):
         "squeeze_dims": [draw(draw.normal(1, 3, 1), axis=(0, 2))],
         "flip": [draw(x, axis=(0,)), draw(x, axis=(0, 1)), draw(draw.normal(), axis=())],
         "clone": [draw(x), draw(draw.normal()), draw(draw.normal(0))],
-        "contiguous": [draw(x)],
+        "lay_out": [draw(x, format=contiguous_format), draw(draw.normal(1, 2, 2, 1), format=channels_last)],
         "slice_axis": [draw(x, axis=1, start=1, stop=3), draw(x, axis=0, start=1, stop=1)],
         "split": [draw(x, axis=1, start=0, stop=2)],
         "split_with_sizes": [draw(x, axis=0, start=1, stop=2)],

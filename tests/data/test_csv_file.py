@@ -10,8 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mytorch.data import table as table_module
-from mytorch.data.table import DataError, Table, read_csv, read_header
+from mytorch.data import csv_file
+from mytorch.data.csv_file import read_csv, read_header
+from mytorch.data.dialect import Dialect
+from mytorch.data.table import DataError, Table
 
 
 @pytest.fixture
@@ -84,10 +86,10 @@ def test_gzip_is_recognised_by_content(write):
 
 
 def test_other_delimiter_and_encoding(write):
-    table = read_csv(write("도시\t값\n서울\t1\n".encode("cp949")), delimiter="\t", encoding="cp949")
+    table = read_csv(write("도시\t값\n서울\t1\n".encode("cp949")), dialect=Dialect(delimiter="\t", encoding="cp949"))
     assert table.names == ["도시", "값"]
     assert table["도시"].values.tolist() == ["서울"]
-    assert read_csv(write("a,b\n1,2\n".encode("utf-16")), encoding="utf-16")["b"].values.tolist() == [2.0]
+    assert read_csv(write("a,b\n1,2\n".encode("utf-16")), dialect=Dialect(encoding="utf-16"))["b"].values.tolist() == [2.0]
 
 
 def test_columns_keeps_those_asked_for_and_does_not_look_at_others(write):
@@ -175,7 +177,7 @@ def test_errors_name_the_place(write, what):
     content, message = ERRORS[what]
     delimiter = ";" if what == "decimal comma" else ","
     with pytest.raises(DataError, match=message):
-        read_csv(write(content), delimiter=delimiter)
+        read_csv(write(content), dialect=Dialect(delimiter=delimiter))
 
 
 def test_wrong_encoding_deep_in_a_long_file(write):
@@ -187,9 +189,9 @@ def test_wrong_encoding_deep_in_a_long_file(write):
 def test_wrong_bytes_in_wide_encodings(write):
     wide = "a,b\n1,2\n".encode("utf-16-le")
     with pytest.raises(DataError, match=r"data.csv:3: the last character is incomplete"):
-        read_csv(write(wide + b"3"), encoding="utf-16-le")
+        read_csv(write(wide + b"3"), dialect=Dialect(encoding="utf-16-le"))
     with pytest.raises(DataError, match=r"data.csv:3: byte 0x00 is not utf-16-le"):
-        read_csv(write(wide + b"\x00\xdc" * 2), encoding="utf-16-le")
+        read_csv(write(wide + b"\x00\xdc" * 2), dialect=Dialect(encoding="utf-16-le"))
 
 
 def test_what_the_operating_system_refuses():
@@ -230,12 +232,12 @@ def test_arguments_are_checked(write):
         read_csv(path)["tax"]
     for delimiter in ("", ";;", "\n", '"', "e", "7", "."):
         with pytest.raises(DataError, match="expected a delimiter of one character"):
-            read_csv(path, delimiter=delimiter)
+            read_csv(path, dialect=Dialect(delimiter=delimiter))
     for encoding in ("utf-99", "hex"):
         with pytest.raises(DataError, match=f"unknown encoding '{encoding}'"):
-            read_csv(path, encoding=encoding)
+            read_csv(path, dialect=Dialect(encoding=encoding))
     with pytest.raises(DataError, match=r"the header is one field 'medv,rm': is the delimiter ','\?"):
-        read_csv(path, delimiter=";", columns=["medv"])
+        read_csv(path, dialect=Dialect(delimiter=";"), columns=["medv"])
 
 
 cells = st.one_of(
@@ -255,7 +257,7 @@ def test_the_fast_road_gives_what_the_other_gives(write, monkeypatch, rows, end,
 
     def outcome() -> Table | str:
         try:
-            return read_csv(path, delimiter=delimiter)
+            return read_csv(path, dialect=Dialect(delimiter=delimiter))
         except DataError as error:
             return str(error)
 

@@ -1,0 +1,299 @@
+"""Reading CSV files into tables, quickly where they are plain and with care where they are not.
+
+A file is read in parts of some ten thousand lines. A part in which nothing needs a second look goes through NumPy's C
+parser, column kinds known from the part before; the parts that it refuses (quotes, missing values, mistakes) are read
+by the csv module and cell by cell, which is slower and can say exactly what is wrong and where. Both roads give the
+same table for the same file.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import os
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, TextIO
+
+import numpy as np
+
+from mytorch.data.cells import MISSING_VALUES, ColumnReader, is_number
+from mytorch.data.dialect import Dialect, detect_delimiter
+from mytorch.data.names import did_you_mean
+from mytorch.data.table import Column, DataError, Table, shorten, unknown_column
+from mytorch.data.text import matching_files, open_text
+
+__all__ = ["read_csv", "read_csv_parts", "read_header"]
+
+_FIRST_LINES = 512  # always read with care: they show what kind each column is
+_LINES = 32768  # in each part after them
+
+
+def read_header(path: str | os.PathLike[str], dialect: Dialect | None = None) -> list[str]:
+    """Return the column names of a CSV file (of a pattern: the first one), reading no further.
+
+    Raises:
+        DataError: as `read_csv`.
+    """
+    first = matching_files(path)[0]
+    dialect = dialect or Dialect()
+    dialect = replace(dialect, delimiter=detect_delimiter(first, dialect))
+    with open_text(first, dialect.encoding) as handle:
+        return _header(_Lines(first, handle), dialect)
+
+
+def read_csv(
+    path: str | os.PathLike[str],
+    *,
+    dialect: Dialect | None = None,
+    columns: Sequence[str] | None = None,
+    categorical: Collection[str] = (),
+    missing_values: Collection[str] = MISSING_VALUES,
+) -> Table:
+    """Read a CSV file, or all that a pattern such as ``data/*.csv`` fits, into one `Table`.
+
+    Fields may be quoted, a byte order mark and any line ending are understood, blank lines are skipped, and
+    spaces around a cell do not count. A gzip-compressed file is recognised by its content. A column is
+    numbers if its cells are, and text otherwise; one that mixes both is refused, and so are dates, thousands
+    marks, units and infinities. A number is written in decimal (``-1``, ``.5``, ``1e-3``).
+
+    Args:
+        path: the file or pattern.
+        dialect: how the file is written; None is `Dialect`'s defaults.
+        columns: the columns to keep, in this order; None keeps all. The cells of the others are not looked
+            at.
+        categorical: columns to keep as text whatever their cells look like (codes, years, dates).
+        missing_values: cells that stand for a missing value.
+
+    Raises:
+        DataError: for any mistake in the file or the arguments; names the file, the line and the column.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp()) / "people.csv"
+    >>> _ = path.write_text("age,city\\n31,Seoul\\n,Busan\\n")
+    >>> table = read_csv(path)
+    >>> table["age"].values, table["age"].missing, table["city"].values
+    (array([31., nan]), array([False,  True]), array(['Seoul', 'Busan'], dtype=object))
+    """
+    parts = list(
+        read_csv_parts(path, dialect=dialect, columns=columns, categorical=categorical, missing_values=missing_values)
+    )
+    if not parts:
+        raise DataError(f"{path}: has a header and no rows")
+    return Table.join(str(path), parts)
+
+
+def read_csv_parts(
+    path: str | os.PathLike[str],
+    *,
+    dialect: Dialect | None = None,
+    columns: Sequence[str] | None = None,
+    categorical: Collection[str] = (),
+    numeric: Collection[str] = (),
+    missing_values: Collection[str] = MISSING_VALUES,
+) -> Iterator[Table]:
+    """The same in parts of some ten thousand rows, so that memory stays bounded whatever the file's size.
+
+    Columns listed under `numeric` are numbers even if the first part has no value in them. In others such a part is
+    numbers (NaN), also where later parts turn out to be text.
+
+    Raises:
+        DataError: as `read_csv`, once the reading comes to the mistake.
+    """
+    dialect = dialect or Dialect()
+    files = matching_files(path)
+    dialect = replace(dialect, delimiter=detect_delimiter(files[0], dialect))
+    header: list[str] = []
+    readers: dict[str, ColumnReader] = {}
+    for file in files:
+        with open_text(file, dialect.encoding) as handle:
+            lines = _Lines(file, handle)
+            names = _header(lines, dialect)
+            if not header:
+                header = names
+                kept = header if columns is None else list(columns)
+                for name in [*kept, *categorical, *numeric]:
+                    if name not in header:
+                        raise DataError(unknown_column(file, name, header))
+                for name in kept:
+                    is_text = True if name in categorical else False if name in numeric else None
+                    readers[name] = ColumnReader(
+                        name, decimal=dialect.decimal, missing_values=missing_values, is_text=is_text
+                    )
+            elif names != header:
+                raise DataError(_header_difference(file, names, files[0], header))
+            yield from _parts(lines, dialect, header, readers)
+
+
+def _parts(lines: _Lines, dialect: Dialect, header: list[str], readers: dict[str, ColumnReader]) -> Iterator[Table]:
+    """The rows of one file, behind its header."""
+    count = _FIRST_LINES
+    while texts := lines.take(count):
+        start = lines.number - len(texts) + 1
+        columns = _plain_part(lines.path, texts, start, dialect, header, readers) if count == _LINES else None
+        if columns is None:
+            lines.put_back(texts)
+            numbers, columns = _careful_part(lines, lines.number + len(texts), dialect, header, readers)
+        else:
+            numbers = np.arange(start, start + len(texts), dtype=np.int64)
+        if len(numbers):
+            yield Table(lines.path, columns, numbers)
+        count = _LINES
+
+
+def _plain_part(
+    path: str,
+    texts: list[str],
+    start: int,
+    dialect: Dialect,
+    header: list[str],
+    readers: dict[str, ColumnReader],
+) -> dict[str, Column] | None:
+    """Lines that are plain records, one a line, or None where something else is met."""
+    whole = "".join(texts)
+    if '"' in whole or "\0" in whole or any(map(str.isspace, texts)):
+        return None
+    kinds, converters = [], {}
+    for position, name in enumerate(header):
+        reader = readers.get(name)
+        if reader is None:
+            kinds.append("U1")  # not kept
+        elif reader.is_text is not False:
+            kinds.append("O")
+        else:
+            kinds.append("f8")
+            if reader.has_missing or reader.has_numeric_marker or dialect.decimal == ",":
+                converters[position] = reader.convert
+    if dialect.decimal == "," and len(converters) == len(header) and "." not in whole:
+        only_numbers = not any(reader.has_missing or reader.has_numeric_marker for reader in readers.values())
+        if only_numbers:
+            texts, converters = [text.replace(",", ".") for text in texts], {}
+    fields = np.dtype([(f"f{position}", kind) for position, kind in enumerate(kinds)])
+    try:
+        rows = np.loadtxt(
+            texts, delimiter=dialect.delimiter, comments=None, dtype=fields, converters=converters or None, ndmin=1
+        )
+    except ValueError:
+        return None
+    if len(rows) != len(texts):
+        return None
+    columns: dict[str, Column] = {}
+    for position, name in enumerate(header):
+        if name not in readers:
+            continue
+        reader, values = readers[name], rows[f"f{position}"]
+        if reader.is_text is False:
+            if position not in converters and not np.isfinite(values).all():
+                return None
+            columns[name] = reader.numbers(np.ascontiguousarray(values))
+        else:
+            columns[name] = reader.read(values.tolist(), path, range(start, start + len(texts)))
+    return {name: columns[name] for name in readers}
+
+
+def _careful_part(
+    lines: _Lines, last: int, dialect: Dialect, header: list[str], readers: dict[str, ColumnReader]
+) -> tuple[Any, dict[str, Column]]:
+    """The records that start on lines up to `last`, with the numbers of these lines."""
+    reader = csv.reader(lines, delimiter=dialect.delimiter, strict=True)
+    numbers: list[int] = []
+    records: list[list[str]] = []
+    while lines.number < last and (found := _next_record(lines, reader)) is not None:
+        line, record = found
+        if len(record) != len(header):
+            raise DataError(f"{lines.path}:{line}: expected {len(header)} fields, as in the header, got {len(record)}")
+        numbers.append(line)
+        records.append(record)
+    cells = list(zip(*records, strict=True)) or [()] * len(header)
+    columns = {name: one.read(cells[header.index(name)], lines.path, numbers) for name, one in readers.items()}
+    return np.array(numbers, dtype=np.int64), columns
+
+
+class _Lines:
+    """The lines of an open file, counted; lines that were taken can be put back."""
+
+    def __init__(self, path: str, handle: TextIO) -> None:
+        self.path = path
+        self.handle = handle
+        self.number = 0  # of the line that was given last
+        self.waiting: deque[str] = deque()
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self.waiting.popleft() if self.waiting else next(self.handle)
+        self.number += 1
+        if "\0" in line:
+            raise DataError(f"{self.path}:{self.number}: holds a NUL byte, so this is no text file")
+        return line
+
+    def take(self, count: int) -> list[str]:
+        waiting = [self.waiting.popleft() for _ in range(min(count, len(self.waiting)))]
+        texts = waiting + list(itertools.islice(self.handle, count - len(waiting)))
+        self.number += len(texts)
+        return texts
+
+    def put_back(self, texts: list[str]) -> None:
+        self.waiting.extendleft(reversed(texts))
+        self.number -= len(texts)
+
+
+def _next_record(lines: _Lines, reader: Any) -> tuple[int, list[str]] | None:
+    """Return the next record that is not blank, with the line on which it starts; None at the end."""
+    while True:
+        line = lines.number + 1
+        try:
+            record = next(reader)
+        except StopIteration:
+            return None
+        except csv.Error as error:
+            raise DataError(f"{lines.path}:{line}: cannot be read as CSV: {error}; check the quotes") from error
+        if len(record) > 1 or (record and record[0].strip()):
+            return line, record
+
+
+def _header(lines: _Lines, dialect: Dialect) -> list[str]:
+    """The columns' names; afterwards the first row is the next line."""
+    texts = lines.take(_FIRST_LINES)
+    lines.put_back(texts)
+    found = _next_record(lines, csv.reader(lines, delimiter=dialect.delimiter, strict=True))
+    if found is None:
+        raise DataError(f"{lines.path}: is empty; expected a header line with column names")
+    line, record = found
+    if dialect.header is not True:
+        lines.put_back(texts[: lines.number])
+        names = list(dialect.header or (f"c{position}" for position in range(1, len(record) + 1)))
+        if len(names) != len(record):
+            raise DataError(f"{lines.path}:{line}: expected {len(names)} fields, as 'header' names, got {len(record)}")
+        return names
+    header = [name.strip() for name in record]
+    if all(is_number(name, dialect.decimal) for name in header):
+        raise DataError(
+            f"{lines.path}:{line}: expected a header line with column names, got numbers; add a line of names, or "
+            "set header: false (columns c1, c2, ...) or header: [names]"
+        )
+    for position, name in enumerate(header, 1):
+        first = header.index(name) + 1
+        if not name:
+            raise DataError(f"{lines.path}:{line}: column {position} has no name in the header; give it one")
+        if first != position:
+            raise DataError(
+                f"{lines.path}:{line}: columns {first} and {position} have the same name {name!r}; rename one"
+            )
+    return header
+
+
+def _header_difference(path: str, names: list[str], first_path: str, first: list[str]) -> str:
+    place = f"{path}:1: the header differs from that of {first_path}"
+    missing = [name for name in first if name not in names]
+    if missing:
+        near = did_you_mean(missing[0], [name for name in names if name not in first])
+        return f"{place}: no column {shorten(missing[0])}{near}"
+    more = [name for name in names if name not in first]
+    if more:
+        return f"{place}: the column {shorten(more[0])} is not in it"
+    position = next(i for i, (name, other) in enumerate(zip(names, first, strict=True)) if name != other)
+    return f"{place}: column {position + 1} is {shorten(names[position])}, expected {shorten(first[position])}"

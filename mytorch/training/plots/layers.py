@@ -1,0 +1,141 @@
+"""The weights and gradients of each layer over the epochs: what vanishes, what explodes, what never learns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mytorch.training.plots.style import (
+    ABOVE,
+    FEW_EPOCHS,
+    GREY,
+    INK,
+    ORANGE,
+    PALETTE,
+    Floats,
+    add_axes,
+    picture,
+    set_scale,
+    set_whole_ticks,
+    shorten,
+    text_width,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+KINDS = {"weight": "norm of the weights", "gradient": "norm of the gradients"}
+LINES_UP_TO = len(PALETTE)  # parameters; more are rows of a map in colour
+COLUMNS = 600  # of a map: more epochs than this are evenly thinned out
+
+
+def plot_layers(rows: Sequence[Mapping[str, float | None]], path: str | os.PathLike[str], title: str) -> None:
+    """Draw the norms of each parameter and of its gradient over the epochs, on a logarithmic scale.
+
+    ``rows`` are a table's, one an epoch: ``epoch``, ``weight:NAME`` and ``gradient:NAME`` for each parameter, in the
+    model's order. Few parameters are lines, many are rows of a map: dark is small, bright large, black zero and red
+    no number.
+    """
+    names = list(dict.fromkeys(key.partition(":")[2] for row in rows for key in row if key.partition(":")[0] in KINDS))
+    epochs = np.array([row["epoch"] for row in rows], dtype=np.float64)
+    tables = {
+        kind: np.array([[_number(row.get(f"{kind}:{name}")) for row in rows] for name in names]).reshape(
+            len(names), len(rows)
+        )
+        for kind in KINDS
+    }
+    with picture(path) as figure:
+        if not names or not rows:
+            axes = add_axes(figure, (520, 160), (30, 30, 460, 80))
+            axes.set_axis_off()
+            axes.set_title(shorten(title, 40), pad=7)
+            axes.text(0, 0.5, "no norms of layers in this run", transform=axes.transAxes)
+        elif len(names) <= LINES_UP_TO:
+            _draw_lines(figure, epochs, names, tables, shorten(title, 60))
+        else:
+            _draw_maps(figure, epochs, names, tables, shorten(title, 60))
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _draw_lines(figure: Figure, epochs: Floats, names: list[str], tables: dict[str, Floats], title: str) -> None:
+    names = [shorten(name, 28) for name in names]
+    whole = (700 + round(max(text_width(name, 9) for name in names)), 640)
+    for index, (kind, table) in enumerate(tables.items()):
+        axes = add_axes(figure, whole, (80, 350 - 290 * index, 560, 215))
+        axes.text(0, ABOVE, KINDS[kind], va="bottom", transform=axes.transAxes)
+        shown = np.where(np.isfinite(table) & (table > 0), table, np.nan)
+        marker = "o" if len(epochs) <= FEW_EPOCHS else None
+        keys = [
+            axes.plot(epochs, values, color=colour, marker=marker, markersize=3.5, linewidth=1.3)[0]
+            for values, colour in zip(shown, PALETTE, strict=False)
+        ]
+        set_scale(axes, shown.ravel(), wide_from=5)
+        set_whole_ticks(axes, 8)
+        if index == 0:
+            axes.set_title(title, pad=28)
+            axes.legend(keys, names, loc="upper left", bbox_to_anchor=(1.02, 1.02))
+        else:
+            axes.set_xlabel("epoch")
+        _tell_gaps(axes, table)
+
+
+def _tell_gaps(axes: Axes, table: Floats) -> None:
+    """A logarithmic axis has no place for zeros."""
+    said = [f"{count:,} {what}" for what, count in _odd(table).items() if count]
+    if said:
+        axes.text(1, ABOVE, f"not drawn: {', '.join(said)}", color=GREY, fontsize=8, ha="right", va="bottom",
+                  transform=axes.transAxes)  # fmt: skip
+
+
+def _odd(table: Floats) -> dict[str, int]:
+    return {"zero": int((table == 0).sum()), "not finite": int((~np.isfinite(table)).sum())}
+
+
+def _draw_maps(figure: Figure, epochs: Floats, names: list[str], tables: dict[str, Floats], title: str) -> None:
+    height = min(max(len(names) * 13, 150), 520)
+    every = -(-len(names) * 11 // height)  # so that the names do not touch
+    labelled = range(0, len(names), every)
+    shown = [shorten(names[index], 32) for index in labelled]
+    left = 24 + round(max(text_width(name, 7.5) for name in shown))
+    whole = (left + 560 + 100, 2 * height + 190)
+    columns = np.unique(np.linspace(0, len(epochs) - 1, min(len(epochs), COLUMNS)).round().astype(int))
+    for index, (kind, table) in enumerate(tables.items()):
+        bottom = 58 + (height + 52) * (1 - index)
+        axes = add_axes(figure, whole, (left, bottom, 560, height))
+        axes.text(0, 1 + 8 / height, KINDS[kind], va="bottom", transform=axes.transAxes)
+        if index == 0:
+            axes.set_title(title, pad=28)
+        else:
+            axes.set_xlabel("epoch")
+        extent = (epochs[0] - 0.5, epochs[-1] + 0.5, len(names) - 0.5, -0.5)
+        bar = add_axes(figure, whole, (left + 575, bottom, 12, height))
+        _draw_map(figure, axes, bar, table[:, columns], extent)
+        axes.set_yticks(labelled, shown, fontsize=7.5)
+        axes.grid(False)
+        set_whole_ticks(axes, 8)
+
+
+def _draw_map(figure: Figure, axes: Axes, bar: Axes, table: Floats, extent: tuple[Any, ...]) -> None:
+    from matplotlib import colormaps
+    from matplotlib.colors import LogNorm
+
+    positive = table[np.isfinite(table) & (table > 0)]
+    low, high = (positive.min(), positive.max()) if len(positive) else (1.0, 10.0)
+    colours = colormaps["viridis"].with_extremes(bad=ORANGE, under="black")
+    # LogNorm would take a zero for bad: below the lowest it is black.
+    drawn = np.where(table == 0, low / 1e3, np.where(np.isfinite(table), table, np.nan))
+    norm = LogNorm(low, max(high, 1.001 * low))
+    image = axes.imshow(np.ma.masked_invalid(drawn), cmap=colours, norm=norm, aspect="auto", extent=extent,
+                        interpolation="nearest")  # fmt: skip
+    figure.colorbar(image, cax=bar)
+    bar.grid(False)
+    bar.minorticks_off()
+    bar.tick_params(colors=INK)
+    bar.spines[:].set_visible(False)
