@@ -117,12 +117,11 @@ def resume(
     """Go on with a run from its last checkpoint, to the same bits as if it had never been interrupted."""
     from mytorch.training import commands
 
-    changes = overrides or []
+    changes = list(overrides or [])
     if run is not None and "=" in run and not Path(run).exists():  # no RUN: the first change stands in its place
-        run, changes = None, [run, *changes]
-    commands.resume(
-        run, changes, runs_dir=runs_dir, force=force, verify=verify, steps=steps, quiet=quiet, json=json
-    )
+        changes.insert(0, run)
+        run = None
+    commands.resume(run, changes, runs_dir=runs_dir, force=force, verify=verify, steps=steps, quiet=quiet, json=json)
 
 
 @app.command(

@@ -8,7 +8,7 @@ tensor([0.5000])
 from __future__ import annotations
 
 from mytorch.ops.bessel import i0, i0e, i1, i1e
-from mytorch.ops.elementwise import erf, exp2, expm1, log1p, round
+from mytorch.ops.elementwise import erf, exp2, expm1, log1p
 from mytorch.ops.elementwise import sigmoid as expit
 from mytorch.ops.error_function import erfc, erfcx, erfinv, log_ndtr, ndtr, ndtri
 from mytorch.ops.gamma import digamma, polygamma, zeta
@@ -18,6 +18,7 @@ from mytorch.ops.incomplete_gamma import igamma as gammainc
 from mytorch.ops.incomplete_gamma import igammac as gammaincc
 from mytorch.ops.logarithmic import entr, logit, sinc, xlog1py, xlogy
 from mytorch.ops.reduction import logsumexp
+from mytorch.ops.rounding import round
 from mytorch.ops.softmax import log_softmax, softmax
 
 __all__ = [

@@ -7,6 +7,7 @@ from mytorch.ops import (
     arithmetic,
     bessel,
     clamping,
+    comparison,
     complex_parts,
     compound,
     cumulative,
@@ -22,6 +23,7 @@ from mytorch.ops import (
     products,
     random_fills,
     renorm,
+    rounding,
     scatter_reduction,
     strided,
     triangle,
@@ -64,12 +66,12 @@ class InPlaceMethods(DifferentiableArray):
     relu_ = in_place(elementwise.relu)
     neg_ = negative_ = in_place(elementwise.neg)
     sign_ = in_place(elementwise.sign)
-    floor_ = in_place(elementwise.floor)
-    ceil_ = in_place(elementwise.ceil)
-    trunc_ = fix_ = in_place(elementwise.trunc)
-    round_ = in_place(elementwise.round)
-    logical_not_ = in_place(elementwise.logical_not)
-    bitwise_not_ = in_place(elementwise.bitwise_not)
+    floor_ = in_place(rounding.floor)
+    ceil_ = in_place(rounding.ceil)
+    trunc_ = fix_ = in_place(rounding.trunc)
+    round_ = in_place(rounding.round)
+    logical_not_ = in_place(comparison.logical_not)
+    bitwise_not_ = in_place(comparison.bitwise_not)
 
     add_ = __iadd__ = inplace.add_
     sub_ = subtract_ = __isub__ = in_place(arithmetic.sub)
@@ -80,18 +82,18 @@ class InPlaceMethods(DifferentiableArray):
     remainder_ = __imod__ = in_place(arithmetic.remainder)
     fmod_ = in_place(arithmetic.fmod)
     atan2_ = arctan2_ = in_place(arithmetic.atan2)
-    eq_ = in_place(arithmetic.eq)
-    ne_ = not_equal_ = in_place(arithmetic.ne)
-    lt_ = less_ = in_place(arithmetic.lt)
-    le_ = less_equal_ = in_place(arithmetic.le)
-    gt_ = greater_ = in_place(arithmetic.gt)
-    ge_ = greater_equal_ = in_place(arithmetic.ge)
-    logical_and_ = in_place(arithmetic.logical_and)
-    logical_or_ = in_place(arithmetic.logical_or)
-    logical_xor_ = in_place(arithmetic.logical_xor)
-    bitwise_and_ = __iand__ = in_place(arithmetic.bitwise_and)
-    bitwise_or_ = __ior__ = in_place(arithmetic.bitwise_or)
-    bitwise_xor_ = __ixor__ = in_place(arithmetic.bitwise_xor)
+    eq_ = in_place(comparison.eq)
+    ne_ = not_equal_ = in_place(comparison.ne)
+    lt_ = less_ = in_place(comparison.lt)
+    le_ = less_equal_ = in_place(comparison.le)
+    gt_ = greater_ = in_place(comparison.gt)
+    ge_ = greater_equal_ = in_place(comparison.ge)
+    logical_and_ = in_place(comparison.logical_and)
+    logical_or_ = in_place(comparison.logical_or)
+    logical_xor_ = in_place(comparison.logical_xor)
+    bitwise_and_ = __iand__ = in_place(comparison.bitwise_and)
+    bitwise_or_ = __ior__ = in_place(comparison.bitwise_or)
+    bitwise_xor_ = __ixor__ = in_place(comparison.bitwise_xor)
 
     copysign_ = in_place(floating_point.copysign)
     sgn_ = in_place(floating_point.sgn)

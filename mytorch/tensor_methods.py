@@ -14,6 +14,7 @@ from mytorch.ops import (
     arithmetic,
     bessel,
     clamping,
+    comparison,
     complex_parts,
     compound,
     cumulative,
@@ -38,9 +39,11 @@ from mytorch.ops import (
     rearranging,
     reduction,
     renorm,
+    rounding,
     running,
     scatter_reduction,
     searching,
+    solving,
     sorting,
     splitting,
     statistics,
@@ -79,13 +82,13 @@ class TensorMethods(InPlaceMethods, NewMethods):
     __mod__ = arithmetic.remainder
     __pow__ = arithmetic.pow
     __matmul__ = linalg.matmul
-    __lt__ = arithmetic.lt
-    __le__ = arithmetic.le
-    __gt__ = arithmetic.gt
-    __ge__ = arithmetic.ge
-    __and__ = __rand__ = arithmetic.bitwise_and
-    __or__ = __ror__ = arithmetic.bitwise_or
-    __xor__ = __rxor__ = arithmetic.bitwise_xor
+    __lt__ = comparison.lt
+    __le__ = comparison.le
+    __gt__ = comparison.gt
+    __ge__ = comparison.ge
+    __and__ = __rand__ = comparison.bitwise_and
+    __or__ = __ror__ = comparison.bitwise_or
+    __xor__ = __rxor__ = comparison.bitwise_xor
     __lshift__ = integer.bitwise_left_shift
     __rshift__ = integer.bitwise_right_shift
     __getitem__ = indexing.getitem
@@ -94,20 +97,20 @@ class TensorMethods(InPlaceMethods, NewMethods):
 
     def __eq__(self: Any, other: Any) -> Any:
         try:
-            return arithmetic.eq(self, other)
+            return comparison.eq(self, other)
         except TypeError:  # not comparable, e.g. with None: Python then asks the other operand, and says False
             return NotImplemented
 
     def __ne__(self: Any, other: Any) -> Any:
         try:
-            return arithmetic.ne(self, other)
+            return comparison.ne(self, other)
         except TypeError:
             return NotImplemented
 
     def __invert__(self: Any) -> Tensor:
         if self.array.dtype.kind not in "biu":
             raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
-        return elementwise.bitwise_not(self)
+        return comparison.bitwise_not(self)
 
     def __rtruediv__(self: Any, other: Any) -> Tensor:
         return elementwise.reciprocal(self) * other
@@ -162,15 +165,15 @@ class TensorMethods(InPlaceMethods, NewMethods):
     neg = negative = elementwise.neg
     positive = elementwise.positive
     sign = elementwise.sign
-    floor = elementwise.floor
-    ceil = elementwise.ceil
-    trunc = fix = elementwise.trunc
-    round = elementwise.round
-    isnan = elementwise.isnan
-    isinf = elementwise.isinf
-    isfinite = elementwise.isfinite
-    logical_not = elementwise.logical_not
-    bitwise_not = elementwise.bitwise_not
+    floor = rounding.floor
+    ceil = rounding.ceil
+    trunc = fix = rounding.trunc
+    round = rounding.round
+    isnan = comparison.isnan
+    isinf = comparison.isinf
+    isfinite = comparison.isfinite
+    logical_not = comparison.logical_not
+    bitwise_not = comparison.bitwise_not
 
     add = arithmetic.add
     sub = subtract = arithmetic.sub
@@ -183,18 +186,18 @@ class TensorMethods(InPlaceMethods, NewMethods):
     maximum = arithmetic.maximum
     minimum = arithmetic.minimum
     atan2 = arctan2 = arithmetic.atan2
-    eq = arithmetic.eq
-    ne = not_equal = arithmetic.ne
-    lt = less = arithmetic.lt
-    le = less_equal = arithmetic.le
-    gt = greater = arithmetic.gt
-    ge = greater_equal = arithmetic.ge
-    logical_and = arithmetic.logical_and
-    logical_or = arithmetic.logical_or
-    logical_xor = arithmetic.logical_xor
-    bitwise_and = arithmetic.bitwise_and
-    bitwise_or = arithmetic.bitwise_or
-    bitwise_xor = arithmetic.bitwise_xor
+    eq = comparison.eq
+    ne = not_equal = comparison.ne
+    lt = less = comparison.lt
+    le = less_equal = comparison.le
+    gt = greater = comparison.gt
+    ge = greater_equal = comparison.ge
+    logical_and = comparison.logical_and
+    logical_or = comparison.logical_or
+    logical_xor = comparison.logical_xor
+    bitwise_and = comparison.bitwise_and
+    bitwise_or = comparison.bitwise_or
+    bitwise_xor = comparison.bitwise_xor
 
     copysign = floating_point.copysign
     signbit = floating_point.signbit
@@ -385,7 +388,7 @@ class TensorMethods(InPlaceMethods, NewMethods):
     inner = products.inner
     kron = products.kron
     cross = products.cross
-    inverse = products.inverse
+    inverse = solving.inverse
     matrix_power = products.matrix_power
     dist = distances.dist
     bernoulli = random_draws.bernoulli

@@ -77,6 +77,11 @@ class ColumnReader:
         self.first = ""  # how messages refer to the cell that decided
         self.texts: dict[str, str | None] = {}  # one object for equal cells; None: missing
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether this is a column of numbers in which a C parser has understood every cell so far."""
+        return self.is_text is False and not self.has_numeric_marker and not self.has_missing
+
     # --- parts of the column ----------------------------------------------------------------------------------------
 
     def read(self, cells: Sequence[str], path: str | os.PathLike[str], lines: Sequence[int]) -> Column:
@@ -101,15 +106,6 @@ class ColumnReader:
 
     def convert(self, cell: str) -> float:
         """One cell of a column of numbers, NaN if missing. Raises ValueError if it is neither."""
-        if cell in self.missing_values:
-            return math.nan
-        if not self.has_numeric_marker and self.decimal == ".":  # the usual case, quickly
-            try:
-                value = float(cell)
-            except ValueError:
-                value = math.nan
-            if math.isfinite(value) and cell.isascii() and "_" not in cell:
-                return value
         cell = cell.strip()
         if cell in self.missing_values:
             return math.nan
@@ -124,16 +120,24 @@ class ColumnReader:
 
     def _plain_numbers(self, cells: Sequence[str]) -> npt.NDArray[np.float64] | None:
         """Convert a part at one go if nothing in it needs a second look, else return None."""
-        if self.has_numeric_marker or self.decimal != ".":
-            return None
+        if self.has_numeric_marker:
+            cells = [cell.strip() for cell in cells]
         joined = "".join(cells)
         if not joined.isascii() or "_" in joined:  # float() would take 1_000 and digits of any script
             return None
+        if self.decimal == ",":
+            if "." in joined:
+                return None
+            cells = [cell if cell in self.missing_values else cell.replace(",", ".") for cell in cells]
+        markers = self.missing_values
         try:
-            numbers = np.array([float(cell) for cell in cells], dtype=np.float64)
+            numbers = np.array([math.nan if cell in markers else float(cell) for cell in cells], dtype=np.float64)
         except ValueError:
             return None
-        return numbers if np.isfinite(numbers).all() else None
+        bad = ~np.isfinite(numbers)
+        if bad.any() and sum(cell in markers for cell in cells) != bad.sum():
+            return None
+        return numbers
 
     def _number(self, cell: str, path: str | os.PathLike[str], line: int) -> float:
         try:

@@ -155,41 +155,29 @@ def _plain_part(
     whole = "".join(texts)
     if '"' in whole or "\0" in whole or any(map(str.isspace, texts)):
         return None
-    kinds, converters = [], {}
-    for position, name in enumerate(header):
-        reader = readers.get(name)
-        if reader is None:
-            kinds.append("U1")  # not kept
-        elif reader.is_text is not False:
-            kinds.append("O")
-        else:
-            kinds.append("f8")
-            if reader.has_missing or reader.has_numeric_marker or dialect.decimal == ",":
-                converters[position] = reader.convert
-    if dialect.decimal == "," and len(converters) == len(header) and "." not in whole:
-        only_numbers = not any(reader.has_missing or reader.has_numeric_marker for reader in readers.values())
-        if only_numbers:
-            texts, converters = [text.replace(",", ".") for text in texts], {}
+    used = [readers.get(name) for name in header]
+    if dialect.decimal == "," and all(reader is not None and reader.is_plain for reader in used):
+        if "." in whole:
+            return None
+        texts = [text.replace(",", ".") for text in texts]
+    # "U1" cuts the cells that nobody asked for to one character.
+    kinds = ["U1" if reader is None else "f8" if reader.is_plain else "O" for reader in used]
     fields = np.dtype([(f"f{position}", kind) for position, kind in enumerate(kinds)])
     try:
-        rows = np.loadtxt(
-            texts, delimiter=dialect.delimiter, comments=None, dtype=fields, converters=converters or None, ndmin=1
-        )
+        rows: Any = np.loadtxt(texts, delimiter=dialect.delimiter, comments=None, dtype=fields, ndmin=1)
     except ValueError:
         return None
     if len(rows) != len(texts):
         return None
     columns: dict[str, Column] = {}
     for position, name in enumerate(header):
-        if name not in readers:
-            continue
-        reader, values = readers[name], rows[f"f{position}"]
-        if reader.is_text is False:
-            if position not in converters and not np.isfinite(values).all():
+        values = rows[f"f{position}"]
+        if kinds[position] == "O":
+            columns[name] = readers[name].read(values.tolist(), path, range(start, start + len(texts)))
+        elif kinds[position] == "f8":
+            if not np.isfinite(values).all():
                 return None
-            columns[name] = reader.numbers(np.ascontiguousarray(values))
-        else:
-            columns[name] = reader.read(values.tolist(), path, range(start, start + len(texts)))
+            columns[name] = readers[name].numbers(np.ascontiguousarray(values))
     return {name: columns[name] for name in readers}
 
 

@@ -100,18 +100,6 @@ _remainder_number = variant(_remainder, "remainder_number", "RemainderBackward0"
 _fmod_number = variant(_fmod, "fmod_number", "FmodBackward0")
 _floor_divide = Primitive("floor_divide", "floor_divide")
 
-_eq = Primitive("eq", "equal")
-_ne = Primitive("ne", "not_equal")
-_lt = Primitive("lt", "less")
-_le = Primitive("le", "less_equal")
-_gt = Primitive("gt", "greater")
-_ge = Primitive("ge", "greater_equal")
-_logical_and = Primitive("logical_and", "logical_and")
-_logical_or = Primitive("logical_or", "logical_or")
-_logical_xor = Primitive("logical_xor", "logical_xor")
-_bitwise_and = Primitive("bitwise_and", "bitwise_and")
-_bitwise_or = Primitive("bitwise_or", "bitwise_or")
-_bitwise_xor = Primitive("bitwise_xor", "bitwise_xor")
 
 _where = Primitive(
     "where",
@@ -191,7 +179,7 @@ def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     >>> mytorch.rsub(mytorch.tensor([1.0, 2.0]), 1)
     tensor([ 0., -1.])
     """
-    _both_tensors("rsub", input)
+    both_tensors("rsub", input)
     if input.array.dtype.kind == "b" or _is_bool(other):
         _refuse_subtraction(input, other)
     return apply2(_rsub_number if _is_number(other) else _rsub, input if alpha == 1 else input * alpha, other)
@@ -278,7 +266,7 @@ def fmod(input: Tensor, other: Any) -> Tensor:
     >>> mytorch.fmod(mytorch.tensor([-3.0, 3.0]), 2)
     tensor([-1.,  1.])
     """
-    _both_tensors("fmod", input)
+    both_tensors("fmod", input)
     _refuse_integer_zero(input, other)
     _refuse_two_bools("fmod", input, other)
     return apply2(_fmod_number if _is_number(other) else _fmod, input, other)
@@ -340,7 +328,7 @@ def maximum(input: Tensor, other: Tensor) -> Tensor:
     >>> mytorch.maximum(mytorch.tensor([1.0, 4.0]), mytorch.tensor([3.0, 2.0]))
     tensor([3., 4.])
     """
-    _both_tensors("maximum", input, other)
+    both_tensors("maximum", input, other)
     return apply2(_maximum, input, other)
 
 
@@ -351,7 +339,7 @@ def minimum(input: Tensor, other: Tensor) -> Tensor:
     >>> mytorch.minimum(mytorch.tensor([1.0, 4.0]), mytorch.tensor([3.0, 2.0]))
     tensor([1., 2.])
     """
-    _both_tensors("minimum", input, other)
+    both_tensors("minimum", input, other)
     return apply2(_minimum, input, other)
 
 
@@ -362,11 +350,11 @@ def atan2(input: Tensor, other: Tensor) -> Tensor:
     >>> mytorch.atan2(mytorch.tensor([1.0]), mytorch.tensor([1.0]))
     tensor([0.7854])
     """
-    _both_tensors("atan2", input, other)
+    both_tensors("atan2", input, other)
     return apply2(_atan2, input, other)
 
 
-def _both_tensors(name: str, *values: Any) -> None:
+def both_tensors(name: str, *values: Any) -> None:
     for value in values:
         if not isinstance(value, DifferentiableArray):
             raise wrong_argument(name, value)
@@ -380,7 +368,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     >>> mytorch.where(x > 0, x, 0.0)
     tensor([0., 2.])
     """
-    _both_tensors("where", condition)
+    both_tensors("where", condition)
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
     if condition.array.dtype == np.uint8:
@@ -395,133 +383,3 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         return apply(_where, condition, convert(x, common), convert(y, common))
     except ValueError as error:
         raise misfit("where", error, condition.array, getattr(x, "array", x), getattr(y, "array", y)) from None
-
-
-def _compare(primitive: Primitive, x: Any, y: Any) -> Any:
-    """Unlike a sum, a comparison does not take a number first."""
-    if not isinstance(x, DifferentiableArray):
-        raise wrong_argument(primitive.name, x)
-    return apply2(primitive, x, y)
-
-
-def eq(input: Tensor, other: Any) -> Tensor:
-    """True where input is equal to other.
-
-    >>> import mytorch
-    >>> mytorch.eq(mytorch.tensor([1, 2, 3]), 2)
-    tensor([False,  True, False])
-    """
-    return _compare(_eq, input, other)
-
-
-def ne(input: Tensor, other: Any) -> Tensor:
-    """True where input is different from other.
-
-    >>> import mytorch
-    >>> mytorch.ne(mytorch.tensor([1, 2, 3]), 2)
-    tensor([ True, False,  True])
-    """
-    return _compare(_ne, input, other)
-
-
-def lt(input: Tensor, other: Any) -> Tensor:
-    """True where input is less than other.
-
-    >>> import mytorch
-    >>> mytorch.lt(mytorch.tensor([1, 2, 3]), 2)
-    tensor([ True, False, False])
-    """
-    return _compare(_lt, input, other)
-
-
-def le(input: Tensor, other: Any) -> Tensor:
-    """True where input is less than or equal to other.
-
-    >>> import mytorch
-    >>> mytorch.le(mytorch.tensor([1, 2, 3]), 2)
-    tensor([ True,  True, False])
-    """
-    return _compare(_le, input, other)
-
-
-def gt(input: Tensor, other: Any) -> Tensor:
-    """True where input is greater than other.
-
-    >>> import mytorch
-    >>> mytorch.gt(mytorch.tensor([1, 2, 3]), 2)
-    tensor([False, False,  True])
-    """
-    return _compare(_gt, input, other)
-
-
-def ge(input: Tensor, other: Any) -> Tensor:
-    """True where input is greater than or equal to other.
-
-    >>> import mytorch
-    >>> mytorch.ge(mytorch.tensor([1, 2, 3]), 2)
-    tensor([False,  True,  True])
-    """
-    return _compare(_ge, input, other)
-
-
-def logical_and(input: Tensor, other: Tensor) -> Tensor:
-    """True where both operands are nonzero.
-
-    >>> import mytorch
-    >>> mytorch.logical_and(mytorch.tensor([True, True, False]), mytorch.tensor([True, False, False]))
-    tensor([ True, False, False])
-    """
-    _both_tensors("logical_and", input, other)
-    return apply2(_logical_and, input, other)
-
-
-def logical_or(input: Tensor, other: Tensor) -> Tensor:
-    """True where an operand is nonzero.
-
-    >>> import mytorch
-    >>> mytorch.logical_or(mytorch.tensor([True, True, False]), mytorch.tensor([True, False, False]))
-    tensor([ True,  True, False])
-    """
-    _both_tensors("logical_or", input, other)
-    return apply2(_logical_or, input, other)
-
-
-def logical_xor(input: Tensor, other: Tensor) -> Tensor:
-    """True where exactly one operand is nonzero.
-
-    >>> import mytorch
-    >>> mytorch.logical_xor(mytorch.tensor([True, True, False]), mytorch.tensor([True, False, False]))
-    tensor([False,  True, False])
-    """
-    _both_tensors("logical_xor", input, other)
-    return apply2(_logical_xor, input, other)
-
-
-def bitwise_and(input: Tensor, other: Any) -> Tensor:
-    """The bits that are set in both operands (integers or booleans).
-
-    >>> import mytorch
-    >>> mytorch.bitwise_and(mytorch.tensor([6, 5]), 3)
-    tensor([2, 1])
-    """
-    return apply2(_bitwise_and, input, other)
-
-
-def bitwise_or(input: Tensor, other: Any) -> Tensor:
-    """The bits that are set in at least one operand (integers or booleans).
-
-    >>> import mytorch
-    >>> mytorch.bitwise_or(mytorch.tensor([6, 5]), 3)
-    tensor([7, 7])
-    """
-    return apply2(_bitwise_or, input, other)
-
-
-def bitwise_xor(input: Tensor, other: Any) -> Tensor:
-    """The bits that are set in exactly one operand (integers or booleans).
-
-    >>> import mytorch
-    >>> mytorch.bitwise_xor(mytorch.tensor([6, 5]), 3)
-    tensor([5, 6])
-    """
-    return apply2(_bitwise_xor, input, other)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.ops import arithmetic, cumulative, pieces, reduction, shape
+from mytorch.ops import arithmetic, comparison, cumulative, pieces, reduction, shape
 from mytorch.ops.arguments import check_tensors
 from mytorch.ops.dims import normalize_dim, normalize_dims
 
@@ -47,7 +47,7 @@ def diff(
         _check_extension(input.array, axis, extra)
     parts = [x for x in (prepend, input, append) if x is not None]
     x: Any = shape.cat(parts, axis) if len(parts) > 1 and n else input
-    minus = arithmetic.logical_xor if x.array.dtype.kind == "b" else arithmetic.sub
+    minus = comparison.logical_xor if x.array.dtype.kind == "b" else arithmetic.sub
     for _ in range(min(n, x.array.shape[axis])):
         x = _neighbours(x, axis, minus)
     return x.clone() if x is input else x

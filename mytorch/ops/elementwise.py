@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mytorch.autograd.application import apply, apply1, convert
+from mytorch.autograd.application import apply1, convert
 from mytorch.autograd.primitive import Primitive
 from mytorch.backend.scalars import as_operand
 from mytorch.ops import special
@@ -75,23 +75,6 @@ _abs = Primitive("abs", "absolute", [lambda xp, g, _out, x: xp.where(x == x, g *
 _square = Primitive("square", "square", [lambda xp, g, _out, x: g * (2 * x)], grad_name="PowBackward0")
 _relu = Primitive("relu", lambda xp, x: xp.maximum(x, 0), [lambda xp, g, out, _x: g * ~(out <= 0)])
 _sign = Primitive("sign", lambda xp, x: _sign_forward(xp, x), [lambda xp, g, _out, _x: xp.zeros_like(g)])
-_floor = Primitive("floor", "floor", [lambda xp, g, _out, _x: xp.zeros_like(g)])
-_ceil = Primitive("ceil", "ceil", [lambda xp, g, _out, _x: xp.zeros_like(g)])
-_trunc = Primitive("trunc", "trunc", [lambda xp, g, _out, _x: xp.zeros_like(g)])
-_round = Primitive("round", "rint", [lambda xp, g, _out, _x: xp.zeros_like(g)])
-_round_decimals = Primitive(
-    "round_decimals",
-    lambda xp, x, decimals: xp.rint(x * 10.0**decimals) / 10.0**decimals,
-    [lambda xp, g, _out, _x, decimals: xp.zeros_like(g)],
-    grad_name="RoundBackward1",
-)
-
-# Questions and logic: bool results, no derivative.
-_isnan = Primitive("isnan", "isnan")
-_isinf = Primitive("isinf", "isinf")
-_isfinite = Primitive("isfinite", "isfinite")
-_logical_not = Primitive("logical_not", "logical_not")
-_bitwise_not = Primitive("bitwise_not", "invert")
 
 # The same values in another element type. The gradient returns to the first type.
 _to_copy = Primitive(
@@ -414,7 +397,7 @@ def abs(input: Tensor) -> Tensor:
     >>> mytorch.abs(mytorch.tensor([1., -2.]))
     tensor([1., 2.])
     """
-    _refuse_bool("abs", input)
+    refuse_bool("abs", input)
     return apply1(_abs, input)
 
 
@@ -440,109 +423,7 @@ def sign(input: Tensor) -> Tensor:
     return apply1(_sign, input)
 
 
-def floor(input: Tensor) -> Tensor:
-    """The largest integer not above each element. The gradient is 0.
-
-    >>> import mytorch
-    >>> mytorch.floor(mytorch.tensor([1.5, -1.5]))
-    tensor([ 1., -2.])
-    """
-    return _to_integer("floor", _floor, input)
-
-
-def ceil(input: Tensor) -> Tensor:
-    """The smallest integer not below each element. The gradient is 0.
-
-    >>> import mytorch
-    >>> mytorch.ceil(mytorch.tensor([1.5, -1.5]))
-    tensor([ 2., -1.])
-    """
-    return _to_integer("ceil", _ceil, input)
-
-
-def trunc(input: Tensor) -> Tensor:
-    """Each element without its fraction. The gradient is 0.
-
-    >>> import mytorch
-    >>> mytorch.trunc(mytorch.tensor([1.5, -1.5]))
-    tensor([ 1., -1.])
-    """
-    return _to_integer("trunc", _trunc, input)
-
-
-def isnan(input: Tensor) -> Tensor:
-    """True where an element is NaN.
-
-    >>> import mytorch
-    >>> mytorch.isnan(mytorch.tensor([1., float('nan')]))
-    tensor([False,  True])
-    """
-    return apply1(_isnan, input)
-
-
-def isinf(input: Tensor) -> Tensor:
-    """True where an element is infinite.
-
-    >>> import mytorch
-    >>> mytorch.isinf(mytorch.tensor([1., float('inf')]))
-    tensor([False,  True])
-    """
-    return apply1(_isinf, input)
-
-
-def isfinite(input: Tensor) -> Tensor:
-    """True where an element is neither infinite nor NaN.
-
-    >>> import mytorch
-    >>> mytorch.isfinite(mytorch.tensor([1., float('inf')]))
-    tensor([ True, False])
-    """
-    return apply1(_isfinite, input)
-
-
-def logical_not(input: Tensor) -> Tensor:
-    """True where an element is zero or False.
-
-    >>> import mytorch
-    >>> mytorch.logical_not(mytorch.tensor([1., 0.]))
-    tensor([False,  True])
-    """
-    return apply1(_logical_not, input)
-
-
-def bitwise_not(input: Tensor) -> Tensor:
-    """Each integer with its bits inverted; each boolean negated.
-
-    >>> import mytorch
-    >>> mytorch.bitwise_not(mytorch.tensor([1, 0]))
-    tensor([-2, -1])
-    """
-    if input.array.dtype.kind not in "biu":
-        raise NotImplementedError(f"bitwise_not() is not implemented for {input.dtype}")
-    return apply1(_bitwise_not, input)
-
-
-def round(input: Tensor, *, decimals: int = 0) -> Tensor:
-    """Each element rounded to `decimals` places, halves to even. The gradient is 0.
-
-    >>> import mytorch
-    >>> mytorch.round(mytorch.tensor([0.5, 1.5, 2.567])), mytorch.round(mytorch.tensor([2.567]), decimals=2)
-    (tensor([0., 2., 3.]), tensor([2.5700]))
-    """
-    if decimals == 0:
-        return _to_integer("round", _round, input)
-    if input.array.dtype.kind != "f":
-        raise NotImplementedError(f"round() to decimals is not implemented for {input.dtype}")
-    return apply(_round_decimals, input, decimals=decimals)
-
-
-def _to_integer(name: str, primitive: Primitive, x: Tensor) -> Tensor:
-    """Integers are whole already; booleans are refused."""
-    _refuse_bool(name, x)
-    return x.clone() if x.array.dtype.kind in "iu" else apply1(primitive, x)
-
-
-def _refuse_bool(name: str, x: Tensor) -> None:
+def refuse_bool(name: str, x: Tensor) -> None:
     if x.array.dtype.kind == "b":
         raise NotImplementedError(f"{name}() is not implemented for bool tensors")
 

@@ -21,6 +21,17 @@ def transposed(xp: Any, x: Any) -> Any:
     return xp.swapaxes(x, -1, -2)
 
 
+def both_triangles(x: Any) -> Any:
+    """The symmetric matrices nearest to these."""
+    return (x + x.swapaxes(-1, -2)) / 2
+
+
+def copies(results: Any) -> Any:
+    """The results of a forward, and for its derivative copies of them, to which no user can write."""
+    results = tuple(results)
+    return results, tuple([r.copy() for r in results])
+
+
 def check_float(name: str, *tensors: Any, half: bool = False) -> None:
     """Raise RuntimeError unless all are floating point or complex; float16 must be allowed with `half`."""
     for x in tensors:

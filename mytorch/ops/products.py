@@ -14,13 +14,15 @@ from mytorch.backend.dtypes import common_dtype
 from mytorch.ops import linalg, pieces, shape
 from mytorch.ops.contraction import tensordot
 from mytorch.ops.dims import normalize_dim
+from mytorch.ops.matrices import check_square
+from mytorch.ops.solving import inverse
 from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
 
 __all__ = [
-    "addbmm", "addmv", "addr", "baddbmm", "chain_matmul", "cross", "inner", "inverse", "kron", "matrix_power", "vdot",
+    "addbmm", "addmv", "addr", "baddbmm", "chain_matmul", "cross", "inner", "kron", "matrix_power", "vdot",
 ]  # fmt: skip
 
 # beta * x + alpha * product; with beta 0, x counts as 0 even where it is NaN.
@@ -216,46 +218,6 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     return part(input, 1) * part(other, 2) - part(input, 2) * part(other, 1)
 
 
-_inverse = Primitive(
-    "inverse",
-    lambda xp, x: xp.linalg.inv(x),
-    [lambda xp, g, out, _x: -xp.matmul(xp.matmul(xp.swapaxes(out, -1, -2), g), xp.swapaxes(out, -1, -2))],
-    grad_name="LinalgInvExBackward0",
-)
-
-
-def inverse(input: Tensor) -> Tensor:
-    """The inverse of a square matrix, or of each of a stack of them.
-
-    Raises:
-        RuntimeError: no square matrices, integers, or a matrix without an inverse.
-
-    >>> import mytorch
-    >>> mytorch.inverse(mytorch.tensor([[2.0, 0.0], [0.0, 4.0]]))
-    tensor([[0.5000, 0.0000],
-            [0.0000, 0.2500]])
-    """
-    x = input.array
-    _check_square("linalg.inv", x)
-    if x.dtype.kind not in "fc":
-        raise RuntimeError(f"linalg.inv: Expected a floating point or complex tensor as input. Got {input.dtype}")
-    try:
-        return apply(_inverse, input)
-    except np.linalg.LinAlgError:
-        raise RuntimeError(
-            "linalg.inv: The inversion could not be completed because the input matrix is singular."
-        ) from None
-
-
-def _check_square(name: str, x: Any) -> None:
-    if x.ndim < 2:
-        raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
-    if x.shape[-1] != x.shape[-2]:
-        raise RuntimeError(
-            f"{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
-        )
-
-
 def matrix_power(input: Tensor, n: int) -> Tensor:
     """A square matrix, or each of a stack of them, multiplied `n` times with itself; of the inverse if n is negative.
 
@@ -268,7 +230,7 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
             [0, 1]])
     """
     x = input.array
-    _check_square("linalg.matrix_power", x)
+    check_square("linalg.matrix_power", input)
     if n == 0:
         return wrap(np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape).copy())
     if n < 0:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mytorch.autograd.application import wrap
-from mytorch.ops import elementwise, linalg, reduction, triangle
+from mytorch.ops import comparison, elementwise, linalg, reduction, triangle
 from mytorch.ops.arguments import check_tensors
 from mytorch.ops.axes import Dims
 from mytorch.ops.clamping import clamp
@@ -64,7 +64,7 @@ def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any
     check_tensors("nansum", input)
     if input.array.dtype.kind == "c":
         raise RuntimeError("nansum on CPU does not support complex inputs")
-    x = masked_fill(input, elementwise.isnan(input), 0) if input.array.dtype.kind == "f" else input
+    x = masked_fill(input, comparison.isnan(input), 0) if input.array.dtype.kind == "f" else input
     return reduction.sum(x, dim, keepdim, dtype=dtype)
 
 

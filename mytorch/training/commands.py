@@ -22,7 +22,7 @@ from mytorch.training.metrics import confusion_matrix
 from mytorch.training.progress import Progress
 from mytorch.training.resume import reopen, where
 from mytorch.training.run import Run, read_metrics, write_summary
-from mytorch.training.scoring import in_own_units, predict, score
+from mytorch.training.scoring import as_scored, in_own_units, predict, score, true_values
 from mytorch.training.signals import StopRequest
 from mytorch.training.smoke import run_smoke
 
@@ -136,16 +136,17 @@ def draw_plots(experiment: Experiment, run: Run, best_epoch: int) -> None:
     data, title = experiment.data, experiment.config.name
     plot_loss(read_metrics(run.metrics), run.loss_plot, title, best_epoch=best_epoch)
     name, other = list(data.splits.items())[-1]  # the test rows if there are any, else validation, else train
-    if data.task == "regression":
+    if experiment.kind == "regression":
         pairs = [
             (split.original_targets, in_own_units(experiment, predict(experiment.model, split.inputs)))
             for split in (data.train, other)
         ]
         plot_predictions(pairs[0], pairs[1], data.target_name, run.predictions_plot, test_name=name)
     else:
-        names = data.class_names or []
-        predicted = predict(experiment.model, other.inputs).argmax(axis=1)
-        plot_confusion(confusion_matrix(predicted, other.targets, len(names)), names, run.confusion_plot, title)
+        names = data.class_names or ["0", "1"]  # a binary loss may have a column of these numbers
+        predicted = as_scored(experiment, predict(experiment.model, other.inputs)).argmax(axis=1)
+        matrix = confusion_matrix(predicted, true_values(experiment, other), len(names))
+        plot_confusion(matrix, names, run.confusion_plot, title)
 
 
 def evaluate(

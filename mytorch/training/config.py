@@ -203,10 +203,10 @@ class Checkpoint(Section):
     rarely, so that it costs a fiftieth of the time at most. Always at the end and when the training is stopped.
     """
 
-    every_epochs: Integer | None = Field(None, ge=1)
-    every_steps: Integer | None = Field(None, ge=1)
-    every_minutes: Number | None = Field(None, gt=0)
-    keep: Integer = Field(2, ge=1)
+    every_epochs: Integer | None = Field(default=None, ge=1)
+    every_steps: Integer | None = Field(default=None, ge=1)
+    every_minutes: Number | None = Field(default=None, gt=0)
+    keep: Integer = Field(default=2, ge=1)
 
 
 class Config(Section):

@@ -52,7 +52,10 @@ def reopen(run: Run, overrides: list[str], *, force: bool) -> tuple[Training, li
     put_aside(loaded)
     notes += changes_of_versions(loaded)
     training = Training(experiment, run)
-    notes += restore(training, loaded, new_schedule=needs_new_schedule(before, config, changes))
+    new_schedule = needs_new_schedule(before, config, changes)
+    notes += restore(training, loaded, new_schedule=new_schedule)
+    if new_schedule and training.scheduler is not None:
+        notes.append(f"from here on the learning rates are those of a training of {config.train.epochs} epochs")
     training.state_path, training.saved_steps = loaded.path, training.steps
     if training.batches_left is not None and training.epoch >= config.train.epochs:
         raise UserError(f"train.epochs={config.train.epochs}: {run} is in the middle of epoch {training.epoch + 1}")
@@ -98,7 +101,7 @@ def flatten(value: Any, path: str = "") -> dict[str, Any]:
         items = enumerate(value)
     else:
         return {path: value}
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, item in items:
         flat |= flatten(item, f"{path}.{key}" if path else str(key))
     return flat

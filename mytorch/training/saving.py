@@ -110,7 +110,9 @@ def newest_whole(run: Run) -> Loaded:
     if damaged:
         listed = "\n".join(f"  {message}" for message in damaged.values())
         raise UserError(f"{run} has no checkpoint that could be gone on from:\n{listed}\n{_start_again(run)}")
-    raise UserError(f"{run} was stopped before its first checkpoint: there is nothing to go on from\n{_start_again(run)}")
+    raise UserError(
+        f"{run} was stopped before its first checkpoint: there is nothing to go on from\n{_start_again(run)}"
+    )
 
 
 def _start_again(run: Run) -> str:

@@ -40,13 +40,16 @@ def predict(model: nn.Module, inputs: np.ndarray[Any, Any]) -> np.ndarray[Any, A
 
 
 def score(experiment: Experiment, split: Split, output: np.ndarray[Any, Any] | None = None) -> dict[str, float]:
-    """The loss and every metric of the config on a split; regression metrics are in the target's own units."""
+    """The loss and every metric of the config on a split; regression metrics are in the target's own units.
+
+    Where the rows have weights, all of them are weighted.
+    """
     if output is None:
         output = predict(experiment.model, split.inputs)
     with no_grad():
-        loss = experiment.loss(from_numpy(output), from_numpy(split.targets)).item()
+        loss = experiment.loss(from_numpy(output), *split.for_loss()).item()
     prediction, target = as_scored(experiment, output), true_values(experiment, split)
-    return {"loss": loss} | {metric.name: metric(prediction, target) for metric in experiment.metrics}
+    return {"loss": loss} | {metric.name: metric(prediction, target, split.weights) for metric in experiment.metrics}
 
 
 def as_scored(experiment: Experiment, output: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -55,7 +58,7 @@ def as_scored(experiment: Experiment, output: np.ndarray[Any, Any]) -> np.ndarra
     A single output of two classes, that of a binary loss, becomes two scores, whose softmax has its probability.
     """
     if experiment.kind == "binary":
-        return two_scores(output, is_probability=isinstance(experiment.loss, nn.BCELoss))
+        return two_scores(output, is_probability=experiment.config.loss.type == "BCELoss")
     return in_own_units(experiment, output)
 
 

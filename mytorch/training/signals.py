@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a training: the first one asks it to stop after the step, the second one stops it at once."""
+"""Ctrl-C and SIGTERM during a training: the first asks it to stop after the step, the second stops it at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WATCHED = (signal.SIGINT, signal.SIGTERM)
 class StopRequest:
     """Catches the signals while its `with` block runs. `signal` is the number of the one that came, None before.
 
-    The second signal raises `KeyboardInterrupt`. A signal that is ignored from outside (as `nohup` and `&` do) stays so.
+    The second signal raises `KeyboardInterrupt`. A signal that is ignored from outside, as by `nohup`, stays ignored.
     Outside of the main thread, where Python allows no handlers, it does nothing.
 
     >>> with StopRequest(tell="") as stop:

@@ -89,7 +89,9 @@ def test_other_delimiter_and_encoding(write):
     table = read_csv(write("도시\t값\n서울\t1\n".encode("cp949")), dialect=Dialect(delimiter="\t", encoding="cp949"))
     assert table.names == ["도시", "값"]
     assert table["도시"].values.tolist() == ["서울"]
-    assert read_csv(write("a,b\n1,2\n".encode("utf-16")), dialect=Dialect(encoding="utf-16"))["b"].values.tolist() == [2.0]
+    assert read_csv(write("a,b\n1,2\n".encode("utf-16")), dialect=Dialect(encoding="utf-16"))["b"].values.tolist() == [
+        2.0
+    ]
 
 
 def test_columns_keeps_those_asked_for_and_does_not_look_at_others(write):
@@ -119,7 +121,8 @@ def test_column_of_missing_cells_is_numbers(write):
 
 
 def test_kind_is_decided_past_a_chunk_of_missing_cells(write, monkeypatch):
-    monkeypatch.setattr(table_module, "_CHUNK_ROWS", 2)
+    monkeypatch.setattr(csv_file, "_FIRST_LINES", 2)
+    monkeypatch.setattr(csv_file, "_LINES", 2)
     table = read_csv(write("a,b\n,\n,\n,\nx,1\n,2\n"))
     assert table["a"].values.tolist() == ["", "", "", "x", ""]
     np.testing.assert_array_equal(table["b"].values, [np.nan, np.nan, np.nan, 1, 2])
@@ -147,7 +150,7 @@ ERRORS = {
     ),
     "decimal comma": (
         'a;b\n1.5;2\n"1,5";3\n',
-        r"data.csv:3: column 'a': .* got '1,5'; write decimals with a point",
+        r"data.csv:3: column 'a': .* got '1,5'; it looks like a number with a decimal comma; set decimal: ','",
     ),
     "underscore": ("a\n1\n1_000\n", r"column 'a': expected a number, as on line 2, got '1_000'"),
     "digits of another script": ("a\n1\n\u0661\n", r"data.csv:3: column 'a': expected a number"),
@@ -253,6 +256,8 @@ rows = st.lists(st.lists(cells, min_size=2, max_size=2), min_size=1, max_size=6)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(rows=rows, end=st.sampled_from(["\n", "\r\n", "\n\n", "\r"]), delimiter=st.sampled_from([",", ";", "\t"]))
 def test_the_fast_road_gives_what_the_other_gives(write, monkeypatch, rows, end, delimiter):
+    monkeypatch.setattr(csv_file, "_FIRST_LINES", 1)
+    monkeypatch.setattr(csv_file, "_LINES", 3)
     path = write(delimiter.join("ab") + end + end.join(delimiter.join(row) for row in rows))
 
     def outcome() -> Table | str:
@@ -263,7 +268,7 @@ def test_the_fast_road_gives_what_the_other_gives(write, monkeypatch, rows, end,
 
     fast = outcome()
     with monkeypatch.context() as patch:
-        patch.setattr(table_module, "_read_numbers", lambda *arguments: None)
+        patch.setattr(csv_file, "_plain_part", lambda *arguments: None)
         slow = outcome()
     if isinstance(fast, str) or isinstance(slow, str):
         assert fast == slow
@@ -272,8 +277,18 @@ def test_the_fast_road_gives_what_the_other_gives(write, monkeypatch, rows, end,
 
 
 def test_plain_numbers_take_the_fast_road(write, monkeypatch):
-    monkeypatch.setattr(table_module, "_ColumnBuilder", None)
-    assert read_csv(write("a,b\n1,2\n\n3,4e-5\n"))["b"].values.tolist() == [2.0, 4e-5]
+    careful = []
+    road = csv_file._careful_part
+    monkeypatch.setattr(csv_file, "_FIRST_LINES", 1)
+    monkeypatch.setattr(csv_file, "_LINES", 2)
+    monkeypatch.setattr(
+        csv_file, "_careful_part", lambda lines, *rest: careful.append(lines.number) or road(lines, *rest)
+    )
+    content = "a,t,b\n1,x,2\n3,x,4e-5\n5,y,\n6,x,7\n,x,8\n"
+    assert read_csv(write(content), columns=["b", "a"])["b"].values.tolist()[1:] == pytest.approx(
+        [4e-5, np.nan, 7, 8], nan_ok=True
+    )
+    assert careful == [1, 2]  # the first part, and the one in which a missing value comes up
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -413,7 +413,7 @@ splits: st.SearchStrategy[Any] = st.builds(dict, every=st.integers(2, 99)) | st.
 )
 csv = st.fixed_dictionaries(
     {"type": st.just("csv"), "path": words, "target": words},
-    optional={"features": st.lists(words), "missing": st.sampled_from(["drop", "mean"]), "delimiter": words},
+    optional={"features": st.lists(words), "missing": st.sampled_from(["drop", "mean"]), "delimiter": st.sampled_from(",;|")},
 )
 datasets = st.builds(
     lambda source, own: {**source, **own},

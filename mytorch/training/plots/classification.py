@@ -6,6 +6,7 @@ give their logarithms.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,13 +19,13 @@ from mytorch.training.plots.style import (
     ABOVE,
     BLUE,
     GREY,
-    PALE,
     PALETTE,
     Floats,
     add_axes,
     picture,
     set_value_ticks,
     shorten,
+    text_width,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 NAMED_CURVES = len(PALETTE)  # more classes than this: the worst ones get a colour, the others are grey
 WORST = 4
+FADED = "#BDBDBD"
+QUARTERS = (0, 0.25, 0.5, 0.75, 1)
 STEPS_ALONG = 1000  # points of a curve as long as a side of its axes; more cannot be seen
 
 
@@ -51,46 +54,57 @@ def plot_roc(
     curves = {k: Curves(order[:, k], true == k) for k in classes if 0 < (true == k).sum() < len(true)}
     chosen, rest = _named(curves)
 
+    labels = [f"{names[k]}  {curves[k].area:.3f}  {curves[k].precision:.3f}" for k in chosen]
+    if rest:
+        labels.append(f"{len(rest)} other classes")
+    heading = f"{'the worst classes:' if rest else 'class:'} AUC, average precision"
+    is_many = len(names) > 2 and bool(curves)
+
     with picture(path) as figure:
-        beside = len(names) > 2 and bool(curves)
-        whole = (1010 if beside else 800, 430)
+        beside = math.ceil(max(text_width(label, 9) for label in [heading, *labels])) + 30 if is_many else 0
+        whole = (780 + beside, 430)
         axes = [add_axes(figure, whole, (left, 62, 300, 300)) for left in (68, 450)]
         for one, x, y in zip(axes, ("false positive rate", "recall"), ("true positive rate", "precision"), strict=True):
             one.set(xlim=(0, 1), ylim=(0, 1.005), xlabel=x, ylabel=y)
-            set_value_ticks(one.xaxis, np.ones(1))
-            set_value_ticks(one.yaxis, np.ones(1))
-        axes[0].set_title(shorten(title, 34), pad=28)
+            one.set_xticks(QUARTERS, [f"{tick:g}" for tick in QUARTERS])
+            one.set_yticks(QUARTERS, [f"{tick:g}" for tick in QUARTERS])
+        axes[0].set_title(shorten(title, 60), pad=28)
         axes[0].axline((0, 0), slope=1, color=GREY, linewidth=0.8, linestyle="--")
         for k in rest:
-            curves[k].draw(axes, color="#BDBDBD", linewidth=0.6)
+            curves[k].draw(axes, color=FADED, linewidth=0.6)
         keys = [curves[k].draw(axes, color=colour, linewidth=1.6) for k, colour in zip(chosen, PALETTE, strict=False)]
-        if not curves:
-            axes[0].text(0.5, 0.53, "no curve: all rows are of one class", ha="center", backgroundcolor="white")
-        elif not beside:
-            curve = curves[1]
-            said = (f"AUC {curve.area:.4f}", f"average precision {curve.precision:.4f}")
-            for one, text in zip(axes, said, strict=True):
-                one.text(0, ABOVE, f"{names[1]}: {text}", va="bottom", transform=one.transAxes)
-            axes[1].axhline(curve.share, color=GREY, linewidth=0.8, linestyle="--")
-            above = curve.share < 0.9
-            axes[1].annotate(
-                f"share of the rows {curve.share:.2f}", (0, curve.share), (4, 3 if above else -4),
-                textcoords="offset points", color=GREY, fontsize=8, va="bottom" if above else "top",
-            )  # fmt: skip
+        if rest:
+            keys.append(axes[0].plot([], [], color=FADED, linewidth=0.6)[0])
+        if is_many:
+            _tell_means(axes, list(curves.values()))
+            axes[1].legend(keys, labels, title=heading, alignment="left", loc="upper left", bbox_to_anchor=(1.05, 1.01))
+        elif curves:
+            _tell_areas(axes, curves[1], names[1])
         else:
-            means = [np.mean([getattr(curve, area) for curve in curves.values()]) for area in ("area", "precision")]
-            for one, text in zip(axes, ("mean AUC", "mean average precision"), strict=True):
-                one.text(0, ABOVE, f"each class against the others: {text} {means.pop(0):.4f}", va="bottom",
-                         transform=one.transAxes)  # fmt: skip
-            labels = [f"{names[k]}  {curves[k].area:.3f}  {curves[k].precision:.3f}" for k in chosen]
-            if rest:
-                keys.append(axes[0].plot([], [], color="#BDBDBD", linewidth=0.6)[0])
-                labels.append(f"{len(rest)} other classes")
-            heading = f"{'the worst classes:' if rest else 'class:'} AUC, average precision"
-            axes[1].legend(keys, labels, title=heading, alignment="left", loc="upper left", bbox_to_anchor=(1.05, 1))
+            said = "no rows" if not len(values) else "no curve: all rows are of one class"
+            axes[0].text(0, ABOVE, said, va="bottom", transform=axes[0].transAxes)
         if left_out:
-            figure.text(1 - 10 / whole[0], 10 / whole[1], f"{left_out:,} rows without a number are left out",
-                        color=GREY, fontsize=8, ha="right")  # fmt: skip
+            said = f"{left_out:,} rows without a number are left out"
+            figure.text(1 - 20 / whole[0], 12 / whole[1], said, color=GREY, fontsize=8, ha="right")
+
+
+def _tell_areas(axes: Sequence[Axes], curve: Curves, name: str) -> None:
+    said = (f"AUC {curve.area:.4f}", f"average precision {curve.precision:.4f}")
+    for one, text in zip(axes, said, strict=True):
+        one.text(0, ABOVE, f"{name}: {text}", va="bottom", transform=one.transAxes)
+    axes[1].axhline(curve.share, color=GREY, linewidth=0.8, linestyle="--")
+    offset, side = (3, "bottom") if curve.share < 0.9 else (-4, "top")
+    axes[1].annotate(
+        f"share of the rows {curve.share:.2g}", (0, curve.share), (4, offset),
+        textcoords="offset points", color=GREY, fontsize=8, va=side,
+    )  # fmt: skip
+
+
+def _tell_means(axes: Sequence[Axes], curves: Sequence[Curves]) -> None:
+    area, precision = np.mean([(curve.area, curve.precision) for curve in curves], axis=0)
+    said = (f"each class against the others: mean AUC {area:.4f}", f"mean average precision {precision:.4f}")
+    for one, text in zip(axes, said, strict=True):
+        one.text(0, ABOVE, text, va="bottom", transform=one.transAxes)
 
 
 class Curves:
@@ -103,6 +117,7 @@ class Curves:
         self.area = float(np.trapezoid(true_rate, false_rate))
         self.precision = float((np.diff(recall) * precision[1:]).sum())
         self.roc = _thinned(false_rate, true_rate)
+        precision[0] = precision[1]  # the point before the first row is nobody's precision
         self.pr = _thinned(recall, precision)
 
     def draw(self, axes: Sequence[Axes], **style: Any) -> Any:
@@ -161,7 +176,7 @@ def plot_calibration(
         upper.vlines(predicted, low, high, color=BLUE, linewidth=1.0, alpha=0.6)
         upper.plot(predicted, share, "o-", color=BLUE, markersize=4.5, linewidth=1.2, clip_on=False)
         upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that came true")
-        upper.text(0.97, 0.05, "below the line: too sure", color=GREY, fontsize=8, ha="right")
+        upper.text(0.97, 0.05, "below the line: probabilities too high", color=GREY, fontsize=8, ha="right")
 
         lower = add_axes(figure, whole, (72, 58, 360, 90))
         edges = np.linspace(0, 1, bins + 1)
@@ -170,9 +185,8 @@ def plot_calibration(
         set_value_ticks(lower.yaxis, rows)
         lower.yaxis.get_major_locator().set_params(nbins=3, integer=True)  # type: ignore[attr-defined]
         for axes in (upper, lower):
-            set_value_ticks(axes.xaxis, np.ones(1))
-            axes.grid(axis="x", color=PALE)
-        upper.set_xticklabels([])
+            axes.set_xticks(QUARTERS, [f"{tick:g}" for tick in QUARTERS] if axes is lower else [])
+        upper.set_yticks(QUARTERS, [f"{tick:g}" for tick in QUARTERS])
         figure.align_ylabels([upper, lower])
 
 

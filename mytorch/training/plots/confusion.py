@@ -45,6 +45,7 @@ def plot_confusion(matrix: ArrayLike, class_names: Sequence[str], path: str | os
         axes = add_axes(figure, whole, (left, bottom, side, side))
         axes.set_title(shorten(title, 45), pad=28)
         said = f"{right} of {total} right ({right / max(total, 1):.1%}); colour: share of the row"
+        said += ", small ones darker" if classes > COUNTS_UP_TO else ""
         axes.text(0, 1 + 10 / side, said, transform=axes.transAxes)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
@@ -58,11 +59,13 @@ def plot_confusion(matrix: ArrayLike, class_names: Sequence[str], path: str | os
 
 
 def _draw_cells(axes: Axes, counts: NDArray[Any], cell: int) -> None:
-    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     colours = LinearSegmentedColormap.from_list("share", ["#F4F6F9", "#004780"])
-    axes.imshow(shares, cmap=colours, vmin=0, vmax=1, interpolation="nearest")
+    # Without numbers a few rows that were mistaken must be seen by the colour alone.
+    norm = PowerNorm(0.5 if len(counts) > COUNTS_UP_TO else 1, vmin=0, vmax=1)
+    axes.imshow(shares, cmap=colours, norm=norm, interpolation="nearest")
     axes.grid(False)
     axes.spines[:].set_visible(False)
     edges, ends = np.arange(1, len(counts)) - 0.5, (-0.5, len(counts) - 0.5)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Rows = Sequence[Mapping[str, float | None]]
 NO_METRICS = frozenset({"epoch", "seconds", "train_loss", "validation_loss"})  # columns that have no panel of their own
 PART_COLOURS = {"train": BLUE, "validation": ORANGE, "test": AMBER, "": GREY}  # in the order of the legend
+LOG_FROM = {"learning rate": math.inf, "gradient norm": 1000.0}  # highest over lowest; of the others 100
 ACROSS = 3  # panels
 PANEL, LEFT = (276, 156), 74  # their size, and where the first one stands, in pixels
 
@@ -115,8 +116,8 @@ def plot_metrics(rows: Rows, path: str | os.PathLike[str], title: str, best_epoc
         for index, (name, lines) in enumerate(panels.items()):
             left, bottom = LEFT + index % across * (wide + 84), whole[1] - 78 - high - index // across * (high + 66)
             axes = add_axes(figure, whole, (left, bottom, wide, high))
-            axes.set_title(shorten(name, 20), fontsize=9.5, pad=7)
-            _draw_metric(axes, epochs, lines, best_epoch)
+            axes.set_title(shorten(name, 17), fontsize=9.5, pad=7)
+            _draw_metric(axes, epochs, lines, best_epoch, LOG_FROM.get(name, 100))
             if index + across >= len(panels):
                 axes.set_xlabel("epoch")
         if not panels:
@@ -142,7 +143,7 @@ def _panels(rows: Rows) -> dict[str, dict[str, Floats]]:
     return metrics | others
 
 
-def _draw_metric(axes: Axes, epochs: Floats, lines: dict[str, Floats], best_epoch: int | None) -> None:
+def _draw_metric(axes: Axes, epochs: Floats, lines: dict[str, Floats], best_epoch: int | None, log_from: float) -> None:
     set_whole_ticks(axes, 4)
     if not any(np.isfinite(values).any() for values in lines.values()):
         axes.set_yticks([])
@@ -152,7 +153,7 @@ def _draw_metric(axes: Axes, epochs: Floats, lines: dict[str, Floats], best_epoc
     marker, width = ("o" if len(epochs) <= FEW_EPOCHS else None), (1.2 if len(epochs) <= 1000 else 0.5)
     for part, values in lines.items():
         axes.plot(epochs, values, color=PART_COLOURS[part], marker=marker, markersize=3, linewidth=width)
-    set_scale(axes, np.concatenate(list(lines.values())), wide_from=100 if "" not in lines else 1000)
+    set_scale(axes, np.concatenate(list(lines.values())), wide_from=log_from)
     judged = lines.get("validation", next(iter(lines.values())))
     at = np.flatnonzero(epochs == best_epoch)
     if best_epoch is not None and len(at) and np.isfinite(judged[at[0]]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +32,15 @@ if TYPE_CHECKING:
 KINDS = {"weight": "norm of the weights", "gradient": "norm of the gradients"}
 LINES_UP_TO = len(PALETTE)  # parameters; more are rows of a map in colour
 COLUMNS = 600  # of a map: more epochs than this are evenly thinned out
+POINTS = 1000  # of a line: of more epochs it goes through medians
 
 
 def plot_layers(rows: Sequence[Mapping[str, float | None]], path: str | os.PathLike[str], title: str) -> None:
-    """Draw the norms of each parameter and of its gradient over the epochs, on a logarithmic scale.
+    """Draw the norms of each parameter and of its gradient over the epochs.
 
     ``rows`` are a table's, one an epoch: ``epoch``, ``weight:NAME`` and ``gradient:NAME`` for each parameter, in the
-    model's order. Few parameters are lines, many are rows of a map: dark is small, bright large, black zero and red
-    no number.
+    model's order. Few parameters are lines, of very many epochs through the medians of some; many are rows of a map:
+    dark is small, bright large, black zero and red no number.
     """
     names = list(dict.fromkeys(key.partition(":")[2] for row in rows for key in row if key.partition(":")[0] in KINDS))
     epochs = np.array([row["epoch"] for row in rows], dtype=np.float64)
@@ -70,10 +72,11 @@ def _draw_lines(figure: Figure, epochs: Floats, names: list[str], tables: dict[s
     for index, (kind, table) in enumerate(tables.items()):
         axes = add_axes(figure, whole, (80, 350 - 290 * index, 560, 215))
         axes.text(0, ABOVE, KINDS[kind], va="bottom", transform=axes.transAxes)
-        shown = np.where(np.isfinite(table) & (table > 0), table, np.nan)
+        together = -(-len(epochs) // POINTS)
+        x, shown = _medians(epochs, np.where(np.isfinite(table) & (table > 0), table, np.nan), together)
         marker = "o" if len(epochs) <= FEW_EPOCHS else None
         keys = [
-            axes.plot(epochs, values, color=colour, marker=marker, markersize=3.5, linewidth=1.3)[0]
+            axes.plot(x, values, color=colour, marker=marker, markersize=3.5, linewidth=1.3)[0]
             for values, colour in zip(shown, PALETTE, strict=False)
         ]
         set_scale(axes, shown.ravel(), wide_from=5)
@@ -82,8 +85,19 @@ def _draw_lines(figure: Figure, epochs: Floats, names: list[str], tables: dict[s
             axes.set_title(title, pad=28)
             axes.legend(keys, names, loc="upper left", bbox_to_anchor=(1.02, 1.02))
         else:
-            axes.set_xlabel("epoch")
+            axes.set_xlabel("epoch" if together == 1 else f"epoch (medians of {together})")
         _tell_gaps(axes, table)
+
+
+def _medians(epochs: Floats, table: Floats, together: int) -> tuple[Floats, Floats]:
+    """The middle of every so many epochs and the medians of their values, without those that are NaN."""
+    if together == 1:
+        return epochs, table
+    starts = range(0, len(epochs), together)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice")  # stays a gap
+        medians = [np.nanmedian(table[:, start : start + together], axis=1) for start in starts]
+    return np.array([epochs[start : start + together].mean() for start in starts]), np.stack(medians, axis=1)
 
 
 def _tell_gaps(axes: Axes, table: Floats) -> None:
@@ -135,6 +149,8 @@ def _draw_map(figure: Figure, axes: Axes, bar: Axes, table: Floats, extent: tupl
     image = axes.imshow(np.ma.masked_invalid(drawn), cmap=colours, norm=norm, aspect="auto", extent=extent,
                         interpolation="nearest")  # fmt: skip
     figure.colorbar(image, cax=bar)
+    ticks = np.geomspace(low, max(high, 1.001 * low), 5)
+    bar.set_yticks(ticks, [f"{tick:.2g}" for tick in ticks] if high > 1.001 * low else ["", "", f"{low:.2g}", "", ""])
     bar.grid(False)
     bar.minorticks_off()
     bar.tick_params(colors=INK)

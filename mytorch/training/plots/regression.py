@@ -13,7 +13,6 @@ from mytorch.training.plots.style import (
     ABOVE,
     BLUE,
     GREY,
-    INK,
     LINE_ROWS,
     ORANGE,
     SCATTER_ROWS,
@@ -133,10 +132,9 @@ def plot_residuals(
                 histogram.annotate(
                     "mean", (1, mean), (-2, 3 if up else -3), xycoords=("axes fraction", "data"), color=ORANGE,
                     textcoords="offset points", ha="right", va="bottom" if up else "top",
+                    bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
                 )  # fmt: skip
             histogram.set_xlim(0, 1.08 * counts.max())
-        else:
-            scatter.text(0.5, 0.5, "no finite residual", color=INK, ha="center", transform=scatter.transAxes)
         set_whole_ticks(histogram, 4)
 
 
@@ -154,7 +152,8 @@ def _without_outliers(values: Floats) -> tuple[float, float]:
 def _told(residuals: Floats, beyond: int, not_finite: int) -> str:
     if not len(residuals):
         return "no rows" if not not_finite else f"{not_finite:,} rows, none finite"
-    said = f"{len(residuals):,} rows, mean {residuals.mean():.3g}, standard deviation {residuals.std():.3g}"
+    rows = "1 row" if len(residuals) == 1 else f"{len(residuals):,} rows"
+    said = f"{rows}, mean {residuals.mean():.3g}, standard deviation {residuals.std():.3g}"
     said += f"; {beyond:,} beyond the edge" if beyond else ""
     return said + (f"; {not_finite:,} not finite" if not_finite else "")
 

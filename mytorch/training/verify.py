@@ -1,0 +1,141 @@
+"""`mytorch resume --verify`: the proof that a run's checkpoints lead to the same bits.
+
+The steps between two checkpoints are trained once more, from the first of them, by the very code that trains; what
+comes out is compared with the second. Or some steps are trained twice from one checkpoint, and compared after each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import signal
+from typing import Any
+
+from mytorch.training import checkpoint
+from mytorch.training.build import build
+from mytorch.training.errors import RunFailed, Stopped, UserError
+from mytorch.training.loop import Training
+from mytorch.training.packing import Arrays, pack, unpack
+from mytorch.training.progress import Progress
+from mytorch.training.resume import changes_of_data, config_of
+from mytorch.training.run import Run
+from mytorch.training.saving import Loaded, states
+from mytorch.training.signals import StopRequest
+from mytorch.training.state import capture, restore
+
+# What the parts of a checkpoint are called for people; they are compared in this order.
+PARTS = {
+    "model": "weights and buffers",
+    "unsaved_buffers": "other buffers",
+    "optimizer": "optimizer",
+    "scheduler": "scheduler",
+    "random": "random streams",
+    "pass": "order of the samples",
+    "sums": "sums of the epoch",
+    "candidate": "whether the weights are good",
+    "good": "last good weights",
+    "best": "best weights",
+    "metrics": "metrics",
+}
+Digests = dict[str, str]
+
+
+def replay(run: Run, steps: int | None = None) -> dict[str, Any]:
+    """Train the steps between the two newest checkpoints again, or `steps` steps twice, and compare.
+
+    Returns the number of steps, the checkpoint that they began `from`, what they were compared `with`, and the parts
+    that were compared. The run's own files are only read.
+
+    Raises:
+        RunFailed: something differs; says what, and after which step.
+        UserError: there is no checkpoint to begin from, or the data has changed.
+    """
+    whole = [Loaded(path, *checkpoint.load(path)) for path in states(run)]
+    if steps is None and len(whole) > 1 and whole[0].metadata["config"] == whole[1].metadata["config"]:
+        return _against_the_next(run, whole[1], whole[0])
+    return _twice(run, whole, steps or 10)
+
+
+def _against_the_next(run: Run, start: Loaded, end: Loaded) -> dict[str, Any]:
+    last = end.metadata["step"]
+    seen = _train(run, start, last - start.metadata["step"])
+    _compare(run, last, seen[last], digests(end.arrays, end.metadata["state"]))
+    return _result(last - start.metadata["step"], start, end.path.name)
+
+
+def _twice(run: Run, whole: list[Loaded], steps: int) -> dict[str, Any]:
+    for start in whole:
+        first = _train(run, start, steps)
+        if first:
+            break
+    else:
+        raise UserError(f"{run} has no checkpoint after which there are steps to replay")
+    second = _train(run, start, steps)
+    for step, seen in first.items():
+        _compare(run, step, second[step], seen)
+    return _result(len(first), start, "a second replay, after each step")
+
+
+def _result(steps: int, start: Loaded, other: str) -> dict[str, Any]:
+    return {"steps": steps, "from": start.path.name, "with": other, "compared": list(PARTS.values())}
+
+
+def _compare(run: Run, step: int, seen: Digests, expected: Digests) -> None:
+    different = [name for part, name in PARTS.items() if seen[part] != expected[part]]
+    if different:
+        raise RunFailed(
+            f"{run}: after step {step} these are not the same to the bit: {', '.join(different)}.\n"
+            "Does a layer or a data set of your own draw from a stream that has no seed, or was it changed since?"
+        )
+
+
+class _StopAfter(StopRequest):
+    """Looks at a training after each step, and stops it after so many."""
+
+    def __init__(self, training: Training, steps: int) -> None:
+        self.training, self.last = training, training.steps + steps
+        self.seen: dict[int, Digests] = {}
+
+    @property
+    def signal(self) -> int | None:  # type: ignore[override]
+        step = self.training.steps
+        if step not in self.seen:
+            arrays, metadata = capture(self.training)
+            self.seen[step] = digests(arrays, metadata["state"])
+        return signal.SIGINT if step >= self.last else None
+
+
+def _train(run: Run, start: Loaded, steps: int) -> dict[int, Digests]:
+    """The digests after each of so many steps, fewer if the training ends before."""
+    experiment = build(config_of(start, run))
+    changes = changes_of_data(start, experiment)
+    if changes:
+        raise UserError(f"{run} was trained on other data:\n" + "\n".join(f"  {line}" for line in changes))
+    if start.metadata["epoch"] >= experiment.config.train.epochs:
+        return {}
+    with Run.throwaway(run.name) as copy:
+        training = Training(experiment, copy)
+        restore(training, start)
+        training.state_path, training.saved_steps = start.path, training.steps
+        watch = _StopAfter(training, steps)
+        with contextlib.suppress(Stopped):
+            training.run(Progress(experiment.config.train.epochs, "quiet"), watch)
+    return watch.seen
+
+
+def digests(arrays: Arrays, document: Any) -> Digests:
+    """A hash of each part of a checkpoint; of the metrics without the seconds that they took."""
+    tree = unpack(arrays, document)
+    rows = [line.split(",") for line in tree["metrics"].tobytes().decode().splitlines()]
+    tree["metrics"] = [[cell for cell, name in zip(row, rows[0], strict=True) if name != "seconds"] for row in rows]
+    return {part: _digest(tree[part]) for part in PARTS}
+
+
+def _digest(tree: Any) -> str:
+    arrays, document = pack({"": tree})
+    digest = hashlib.sha256(json.dumps(document).encode())
+    for name, array in arrays.items():
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
