@@ -5,12 +5,14 @@ So the 0-d arrays of the numbers that come along are kept, one for each number a
 
 from __future__ import annotations
 
+from math import copysign
 from typing import Any
 
 import numpy as np
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 ROOM = 1000  # numbers; a program that computes ever new ones must not fill the memory
+_ZERO32, _ZERO64 = np.zeros((), FLOAT32), np.zeros((), FLOAT64)
 _float32: dict[float, Any] = {}
 _float64: dict[float, Any] = {}
 
@@ -32,9 +34,11 @@ def as_operand(number: float, array: Any) -> Any:
 
 
 def _remember(known: dict[float, Any], number: float, dtype: Any) -> Any:
+    if not number and copysign(1, number) > 0:  # zeros are kept apart: for a dictionary 0.0 and -0.0 are one key
+        return _ZERO32 if dtype is FLOAT32 else _ZERO64
     operand = np.array(number, dtype)
     if len(known) >= ROOM:
         known.clear()
-    if number and number == number:  # 0.0 and -0.0 are one key, and NaN is not equal to itself
+    if number and number == number:  # NaN would be kept again and again
         known[number] = operand
     return operand

@@ -68,12 +68,21 @@ _sigmoid_backward = Primitive(
         lambda xp, gg, _out, g, out: gg * g * (1 - 2 * out),
     ],
 )
+_threshold_backward = Primitive(
+    "threshold_backward",
+    lambda xp, g, out: _threshold_backward_forward(xp, g, out),
+    [lambda xp, gg, _out, _g, out: xp.threshold_backward(gg, out), None],
+)
 
 # Functions that keep the input's type.
 _neg = Primitive("neg", "negative", [lambda xp, g, _out, _x: -g])
 _abs = Primitive("abs", "absolute", [lambda xp, g, _out, x: xp.where(x == x, g * xp.sign(x), 0)])
 _square = Primitive("square", "square", [lambda xp, g, _out, x: g * (2 * x)], grad_name="PowBackward0")
-_relu = Primitive("relu", lambda xp, x: xp.maximum(x, 0), [lambda xp, g, out, _x: g * ~(out <= 0)])
+_relu = Primitive(
+    "relu",
+    lambda xp, x: xp.maximum(x, as_operand(0, x)),
+    [lambda xp, g, out, _x: xp.threshold_backward(g, out)],
+)
 _sign = Primitive("sign", lambda xp, x: _sign_forward(xp, x), [lambda xp, g, _out, _x: xp.zeros_like(g)])
 
 # The same values in another element type. The gradient returns to the first type.
@@ -120,6 +129,15 @@ def _sigmoid_backward_forward(xp: Any, g: Any, out: Any) -> Any:
     slope = xp.subtract(as_operand(1, out), out)
     xp.multiply(slope, out, slope)
     return xp.multiply(g, slope, slope)
+
+
+def _threshold_backward_forward(xp: Any, g: Any, out: Any) -> Any:
+    """g where a ReLU let its input pass: where the result is above 0, or NaN."""
+    if not out.ndim:
+        return g * ~(out <= 0)
+    passed = xp.less_equal(out, as_operand(0, out))
+    xp.logical_not(passed, passed)
+    return xp.multiply(g, passed)
 
 
 def exp(input: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ def samples(draw):
         draw(draw.uniform(1.12, 1.14, 3), decimals=1),
         draw(draw.uniform(11.0, 14.0, 2), decimals=-1),
     ]
-    for name in ("tanh_backward", "sigmoid_backward"):
+    for name in ("tanh_backward", "sigmoid_backward", "threshold_backward"):
         made[name] = [draw(draw.normal(*shape), draw.uniform(0.1, 0.9, *shape)) for shape in ((), (3, 2), (0, 3))]
     made["to_copy"] = [draw(draw.normal(2, 3), dtype="float64", back="float64")]
     return made
