@@ -388,7 +388,15 @@ from mytorch.ops.products import (
     matrix_power,
     vdot,
 )
+from mytorch.ops.decompositions import cholesky, qr
+from mytorch.ops.determinants import det, logdet, slogdet
+from mytorch.ops.least_squares import pinverse
+from mytorch.ops.lu import lu, lu_solve, lu_unpack
+from mytorch.ops.low_rank import pca_lowrank, svd_lowrank
+from mytorch.ops.matrix_functions import geqrf, matrix_exp, ormqr
 from mytorch.ops.solving import inverse
+from mytorch.ops.spectral import svd
+from mytorch.ops.triangular import cholesky_inverse, cholesky_solve, triangular_solve
 from mytorch.ops.rearranging import (
     atleast_1d,
     atleast_2d,
@@ -456,9 +464,12 @@ from mytorch.ops.linalg import (
 )
 from mytorch import autograd
 from mytorch import cuda
+from mytorch import linalg
 from mytorch import nn
 from mytorch import optim
 from mytorch.first_names import Param, layers, optimizers
+from mytorch import serialization
+from mytorch.serialization import load, save
 from mytorch import special
 from mytorch import utils
 from mytorch.utils.dlpack import from_dlpack
@@ -504,3 +515,4 @@ globals().update(_add_numpy_names(globals()))
 _add_out(globals())
 _add_out(nn.functional.__dict__)
 _add_out(special.__dict__, special.__all__)
+_add_out(linalg.__dict__, set(linalg.__all__) - {"LinAlgError", "diagonal", "matrix_exp"})

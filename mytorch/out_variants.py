@@ -39,10 +39,10 @@ EQUAL = frozenset(
     """
     addbmm addmm addmv alias_copy all amax amin aminmax any argmax argmin argsort as_strided_copy avg_pool2d avg_pool3d
     baddbmm bitwise_not bmm bucketize ceil cholesky cholesky_inverse cholesky_solve complex conj_physical cross cummax
-    cummin detach_copy diag diagonal_copy diff dot expand_copy fix float_power floor frac frexp gather gelu ger
+    cummin detach_copy diag diagonal_copy diff dot expand_copy fix float_power floor frac frexp gather gelu geqrf ger
     hardshrink heaviside histc histogram index_add index_copy index_reduce index_select inner inverse isin isneginf
-    isposinf kthvalue linear
-    log_softmax logcumsumexp logsigmoid lu_solve lu_unpack masked_select matmul matrix_power median mm mode msort
+    isposinf kthvalue linear ormqr
+    log_softmax logcumsumexp logsigmoid lu lu_solve lu_unpack masked_select matmul matrix_power median mm mode msort
     multinomial mv nan_to_num nanmean nanmedian nanquantile narrow_copy neg negative nonzero nonzero_static norm
     permute_copy polar qr quantile renorm round scatter scatter_add scatter_reduce searchsorted select_copy sgn sign
     signbit slice_copy slice_scatter slogdet softmax softplus softshrink sort split_copy split_with_sizes_copy

@@ -236,8 +236,8 @@ class Tensor(TensorMethods, TensorMemory, TensorConversions):
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError(
-            "a Tensor cannot be pickled: loading a pickle can run any code. Save its values with safetensors, or as "
-            "tensor.detach().numpy() with numpy.save."
+            "a Tensor cannot be pickled: loading a pickle can run any code. Save it with mytorch.save, or its values "
+            "with safetensors."
         )
 
     def __copy__(self) -> Tensor:

@@ -18,6 +18,8 @@ from mytorch.ops import (
     complex_parts,
     compound,
     cumulative,
+    decompositions,
+    determinants,
     differences,
     distances,
     elementwise,
@@ -30,8 +32,10 @@ from mytorch.ops import (
     index_writing,
     indexing,
     integer,
+    least_squares,
     linalg,
     logarithmic,
+    matrix_functions,
     order_statistics,
     pieces,
     products,
@@ -45,13 +49,16 @@ from mytorch.ops import (
     searching,
     solving,
     sorting,
+    spectral,
     splitting,
     statistics,
     strided,
     transposition,
     triangle,
+    triangular,
     view_copies,
 )
+from mytorch.ops import lu as lu_factors
 from mytorch.ops import scatter as scattering
 from mytorch.ops import shape as shapes
 from mytorch.ops import softmax as softmaxes
@@ -390,6 +397,21 @@ class TensorMethods(InPlaceMethods, NewMethods):
     cross = products.cross
     inverse = solving.inverse
     matrix_power = products.matrix_power
+    det = determinants.det
+    logdet = determinants.logdet
+    slogdet = determinants.slogdet
+    cholesky = decompositions.cholesky
+    qr = decompositions.qr
+    svd = spectral.svd
+    pinverse = least_squares.pinverse
+    matrix_exp = matrix_functions.matrix_exp
+    cholesky_solve = triangular.cholesky_solve
+    cholesky_inverse = triangular.cholesky_inverse
+    triangular_solve = triangular.triangular_solve
+    geqrf = matrix_functions.geqrf
+    ormqr = matrix_functions.ormqr
+    lu = lu_factors.lu
+    lu_solve = lu_factors.lu_solve
     dist = distances.dist
     bernoulli = random_draws.bernoulli
     multinomial = random_draws.multinomial

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,11 +43,19 @@ class MappedRows:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes that all rows would take."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
     def __getitem__(self, index: Any) -> npt.NDArray[np.float32]:
         values = self.array[self.rows[index]]
         if self.normalizer.kind == "none":
             return values.astype(np.float32)
-        return self.normalizer.apply(values).astype(np.float32)
+        scaled = values.astype(np.float64)  # in place from here on: there may be many
+        scaled -= self.normalizer.shift
+        scaled /= self.normalizer.scale
+        return scaled.astype(np.float32)
 
 
 def prepare_arrays(

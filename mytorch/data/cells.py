@@ -73,14 +73,8 @@ class ColumnReader:
         self.has_numeric_marker = any(is_number(marker, decimal) for marker in missing_values)
         self.forced_text = is_text is True
         self.is_text = is_text
-        self.has_missing = False
         self.first = ""  # how messages refer to the cell that decided
         self.texts: dict[str, str | None] = {}  # one object for equal cells; None: missing
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether this is a column of numbers in which a C parser has understood every cell so far."""
-        return self.is_text is False and not self.has_numeric_marker and not self.has_missing
 
     # --- parts of the column ----------------------------------------------------------------------------------------
 
@@ -100,9 +94,7 @@ class ColumnReader:
 
     def numbers(self, values: npt.NDArray[np.float64]) -> Column:
         """A part from its numbers, NaN where missing."""
-        missing = np.isnan(values)
-        self.has_missing = self.has_missing or bool(missing.any())
-        return Column(values, missing)
+        return Column(values, np.isnan(values))
 
     def convert(self, cell: str) -> float:
         """One cell of a column of numbers, NaN if missing. Raises ValueError if it is neither."""
@@ -134,10 +126,8 @@ class ColumnReader:
             numbers = np.array([math.nan if cell in markers else float(cell) for cell in cells], dtype=np.float64)
         except ValueError:
             return None
-        bad = ~np.isfinite(numbers)
-        if bad.any() and sum(cell in markers for cell in cells) != bad.sum():
-            return None
-        return numbers
+        not_finite = np.flatnonzero(~np.isfinite(numbers)).tolist()
+        return numbers if all(cells[position] in markers for position in not_finite) else None
 
     def _number(self, cell: str, path: str | os.PathLike[str], line: int) -> float:
         try:
@@ -159,19 +149,17 @@ class ColumnReader:
     def _read_texts(self, cells: Sequence[str], path: str | os.PathLike[str], lines: Sequence[int]) -> Column:
         if len(self.texts) > _KEPT_TEXTS:
             self.texts.clear()
-        new = set(cells) - self.texts.keys()
-        for cell in new:
-            text = cell.strip()
-            self.texts[cell] = None if text in self.missing_values else text
-        if not self.forced_text and any(is_number(self.texts[cell] or "", self.decimal) for cell in new):
-            found = zip(cells, lines, strict=True)
-            cell, line = next((c, n) for c, n in found if is_number(self.texts[c] or "", self.decimal))
+        new = {cell: cell.strip() for cell in set(cells) - self.texts.keys()}
+        numbers = {c for c, text in new.items() if text not in self.missing_values and is_number(text, self.decimal)}
+        if numbers and not self.forced_text:
+            cell, line = next((c, n) for c, n in zip(cells, lines, strict=True) if c in numbers)
             self._fail(
                 path,
                 line,
-                f"expected text{self.first}, got the number {shorten(cell.strip())}; correct the file, drop the "
+                f"expected text{self.first}, got the number {shorten(new[cell])}; correct the file, drop the "
                 "column, or list it under 'categorical' to read it as text",
             )
+        self.texts |= {cell: None if text in self.missing_values else text for cell, text in new.items()}
         texts = [self.texts[cell] for cell in cells]
         missing = np.array([text is None for text in texts], dtype=bool)
         values = np.array(texts, dtype=object)
@@ -198,7 +186,7 @@ class ColumnReader:
         other = "," if self.decimal == "." else "."
         plain = re.sub(rf"[^\d{re.escape(self.decimal)}+-]", "", cell)
         is_other_decimal = is_number(cell, other)
-        as_text = "list the column under 'categorical' to read it as text"
+        as_text = "list it under 'categorical' to read it as text"
         if _THOUSANDS[self.decimal].fullmatch(cell):
             or_decimal = f", or set decimal: '{other}' if it has decimals" if is_other_decimal else ""
             return f"it looks like a number with thousands marks, which are not read; write {plain}{or_decimal}"

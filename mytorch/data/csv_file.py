@@ -1,9 +1,8 @@
 """Reading CSV files into tables, quickly where they are plain and with care where they are not.
 
-A file is read in parts of some ten thousand lines. A part in which nothing needs a second look goes through NumPy's C
-parser, column kinds known from the part before; the parts that it refuses (quotes, missing values, mistakes) are read
-by the csv module and cell by cell, which is slower and can say exactly what is wrong and where. Both roads give the
-same table for the same file.
+A file is read in parts of some ten thousand lines. The kinds of the columns known, a part in which nothing needs a
+second look is read by `plain_part`; others, and the first lines, by the csv module and cell by cell, which is slower
+and can say exactly what is wrong and where. Both roads give the same table for the same file.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import itertools
 import os
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TextIO
 
@@ -21,13 +21,14 @@ import numpy as np
 from mytorch.data.cells import MISSING_VALUES, ColumnReader, is_number
 from mytorch.data.dialect import Dialect, detect_delimiter
 from mytorch.data.names import did_you_mean
+from mytorch.data.plain_part import plain_columns
 from mytorch.data.table import Column, DataError, Table, shorten, unknown_column
 from mytorch.data.text import matching_files, open_text
 
 __all__ = ["read_csv", "read_csv_parts", "read_header"]
 
 _FIRST_LINES = 512  # always read with care: they show what kind each column is
-_LINES = 32768  # in each part after them
+_LINES = 16384  # in each part after them
 
 
 def read_header(path: str | os.PathLike[str], dialect: Dialect | None = None) -> list[str]:
@@ -132,7 +133,10 @@ def _parts(lines: _Lines, dialect: Dialect, header: list[str], readers: dict[str
     count = _FIRST_LINES
     while texts := lines.take(count):
         start = lines.number - len(texts) + 1
-        columns = _plain_part(lines.path, texts, start, dialect, header, readers) if count == _LINES else None
+        columns = None
+        if count == _LINES:
+            with suppress(DataError):  # the careful road finds it again, and first what stands first
+                columns = plain_columns(lines.path, texts, start, dialect, header, readers)
         if columns is None:
             lines.put_back(texts)
             numbers, columns = _careful_part(lines, lines.number + len(texts), dialect, header, readers)
@@ -141,44 +145,6 @@ def _parts(lines: _Lines, dialect: Dialect, header: list[str], readers: dict[str
         if len(numbers):
             yield Table(lines.path, columns, numbers)
         count = _LINES
-
-
-def _plain_part(
-    path: str,
-    texts: list[str],
-    start: int,
-    dialect: Dialect,
-    header: list[str],
-    readers: dict[str, ColumnReader],
-) -> dict[str, Column] | None:
-    """Lines that are plain records, one a line, or None where something else is met."""
-    whole = "".join(texts)
-    if '"' in whole or "\0" in whole or any(map(str.isspace, texts)):
-        return None
-    used = [readers.get(name) for name in header]
-    if dialect.decimal == "," and all(reader is not None and reader.is_plain for reader in used):
-        if "." in whole:
-            return None
-        texts = [text.replace(",", ".") for text in texts]
-    # "U1" cuts the cells that nobody asked for to one character.
-    kinds = ["U1" if reader is None else "f8" if reader.is_plain else "O" for reader in used]
-    fields = np.dtype([(f"f{position}", kind) for position, kind in enumerate(kinds)])
-    try:
-        rows: Any = np.loadtxt(texts, delimiter=dialect.delimiter, comments=None, dtype=fields, ndmin=1)
-    except ValueError:
-        return None
-    if len(rows) != len(texts):
-        return None
-    columns: dict[str, Column] = {}
-    for position, name in enumerate(header):
-        values = rows[f"f{position}"]
-        if kinds[position] == "O":
-            columns[name] = readers[name].read(values.tolist(), path, range(start, start + len(texts)))
-        elif kinds[position] == "f8":
-            if not np.isfinite(values).all():
-                return None
-            columns[name] = readers[name].numbers(np.ascontiguousarray(values))
-    return {name: columns[name] for name in readers}
 
 
 def _careful_part(

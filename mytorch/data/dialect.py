@@ -70,13 +70,13 @@ def detect_delimiter(path: str, dialect: Dialect) -> str:
         return dialect.delimiter
     with open_text(path, dialect.encoding) as handle:
         lines = list(itertools.islice((line for line in handle if line.strip()), RECORDS_LOOKED_AT))
-    widths = {mark: _widths(lines, mark) for mark in DELIMITERS if mark != dialect.decimal}
-    splitting = {mark: found for mark, found in widths.items() if found and found[0] > 1}
+    records = {mark: _records(lines, mark) for mark in DELIMITERS if mark != dialect.decimal}
+    splitting = {mark: found for mark, found in records.items() if found and len(found[0]) > 1}
     if len(splitting) < 2:
         return next(iter(splitting), "," if dialect.decimal == "." else ";")
-    fitting = {mark: found for mark, found in splitting.items() if len(set(found)) == 1} or splitting
+    fitting = {mark: found for mark, found in splitting.items() if _are_even(found)} or splitting
     if len(fitting) > 1:
-        told = ", ".join(f"{mark!r} gives {found[0]} fields" for mark, found in fitting.items())
+        told = ", ".join(f"{mark!r} gives {len(found[0])} fields" for mark, found in fitting.items())
         raise DataError(
             f"{path}:1: cannot tell the delimiter: {told}; write which it is, for example "
             f"delimiter: {next(iter(fitting))!r}"
@@ -84,12 +84,20 @@ def detect_delimiter(path: str, dialect: Dialect) -> str:
     return next(iter(fitting))
 
 
-def _widths(lines: list[str], mark: str) -> list[int]:
-    """The number of fields in each record, as far as they can be read."""
-    widths: list[int] = []
+def _records(lines: list[str], mark: str) -> list[list[str]]:
+    """The records with this delimiter as far as they can be read, none where quotes stand in wrong places."""
+    records: list[list[str]] = []
     try:
         for record in csv.reader(lines, delimiter=mark, strict=True):
-            widths.append(len(record))
-    except csv.Error:  # the end of the sample may lie inside of quotes
-        pass
-    return widths
+            records.append(record)
+    except csv.Error as error:
+        if "unexpected end of data" not in str(error):  # the sample may end inside of quotes
+            return []
+    return records
+
+
+def _are_even(records: list[list[str]]) -> bool:
+    """Whether all have equally many fields, and no quoted field was cut in two."""
+    return len({len(record) for record in records}) == 1 and not any(
+        field.count('"') % 2 for record in records for field in record
+    )

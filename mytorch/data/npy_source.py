@@ -84,7 +84,7 @@ def _open(path: str) -> npt.NDArray[Any]:
         raise DataError(f"{path}: no such file") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, EOFError, SyntaxError, TypeError, KeyError, OverflowError, MemoryError) as error:
+    except Exception as error:  # a broken header makes NumPy raise errors of a dozen kinds
         raise DataError(f"{path}: is no .npy file of numbers; write one with numpy.save") from error
     if not isinstance(array, np.ndarray):  # .npz
         array.close()

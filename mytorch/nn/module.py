@@ -178,7 +178,8 @@ class Module(HookMethods, Conversions):
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError(
             f"a module ({type(self).__name__}) cannot be pickled: loading a pickle can run any code. Save its "
-            "state_dict() with safetensors, make the module anew from its class, and load_state_dict() into it."
+            "state_dict() with mytorch.save or safetensors, make the module anew from its class, and load_state_dict() "
+            "into it."
         )
 
     def _check_name(self, name: Any, what: str, names: dict[str, Any]) -> None:

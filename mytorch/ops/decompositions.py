@@ -81,10 +81,11 @@ class LinalgCholeskyEx(NamedTuple):
     L: Tensor
     info: Tensor
 
-    __repr__ = shown
+    def __repr__(self) -> str:
+        return shown(self)
 
 
-def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> LinalgCholeskyEx:
+def cholesky_ex(input: Tensor, *, upper: bool = False, check_errors: bool = False) -> LinalgCholeskyEx:
     """The result of `cholesky`, and for each matrix an int32: 0, or the size of its first block without a result.
 
     The result for a matrix that is not positive definite is NaN.
@@ -97,7 +98,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     >>> mytorch.linalg.cholesky_ex(mytorch.tensor([[1.0, 0.0], [0.0, -1.0]])).info
     tensor(2, dtype=torch.int32)
     """
-    return _cholesky_with("linalg.cholesky_ex", A, upper, check_errors)
+    return _cholesky_with("linalg.cholesky_ex", input, upper, check_errors)
 
 
 def _cholesky_with(name: str, A: Any, upper: bool, check_errors: bool) -> LinalgCholeskyEx:
@@ -117,7 +118,7 @@ def _cholesky_with(name: str, A: Any, upper: bool, check_errors: bool) -> Linalg
     return LinalgCholeskyEx(L.mT if upper else L, wrap(info))
 
 
-def linalg_cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
+def linalg_cholesky(input: Tensor, *, upper: bool = False) -> Tensor:
     """The lower triangle L with A = L L', for symmetric positive definite matrices; only their lower half is looked at.
 
     Args:
@@ -132,7 +133,7 @@ def linalg_cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     tensor([[2., 0.],
             [1., 1.]])
     """
-    return _cholesky_with("linalg.cholesky", A, upper, True).L
+    return _cholesky_with("linalg.cholesky", input, upper, True).L
 
 
 def cholesky(input: Tensor, upper: bool = False) -> Tensor:
@@ -209,7 +210,8 @@ class LinalgQr(NamedTuple):
     Q: Tensor
     R: Tensor
 
-    __repr__ = shown
+    def __repr__(self) -> str:
+        return shown(self)
 
 
 class Qr(NamedTuple):
@@ -218,7 +220,8 @@ class Qr(NamedTuple):
     Q: Tensor
     R: Tensor
 
-    __repr__ = shown
+    def __repr__(self) -> str:
+        return shown(self)
 
 
 def linalg_qr(A: Tensor, mode: str = "reduced") -> LinalgQr:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mytorch.autograd.application import apply
+from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.primitive import Primitive
 from mytorch.ops import solving, spectral  # noqa: F401 - `inverse` and `linalg_svd` must be in the table
 from mytorch.ops.arithmetic import where
@@ -31,7 +32,8 @@ def _matrices(x: Any) -> Any:
 def _cofactors(xp: Any, out: Any, a: Any) -> Any:
     """The derivative of the determinants `out`."""
     if a.shape[-1] and (getattr(out, "array", out) == 0).any():
-        u, s, vh = xp.linalg_svd(a, full_matrices=False)
+        svd = xp.linalg_svd if isinstance(a, DifferentiableArray) else xp.linalg.svd
+        u, s, vh = svd(a, full_matrices=False)
         n = a.shape[-1]
         # For each singular value, the product of all others.
         table = xp.where(np.eye(n, dtype=bool), xp.ones_like(a), s[..., None, :])
@@ -54,7 +56,7 @@ def _slogdet_forward(xp: Any, x: Any) -> tuple[Any, Any]:
 
 
 def _slogdet_vjp(xp: Any, g: Any, x: Any) -> Any:
-    """The sign's derivative is 0. That of a singular matrix's logarithm is infinite; PyTorch and we give inf and NaN."""
+    """The sign has no derivative, and the logarithm of a singular matrix none that is finite: it is NaN."""
     return None if g[1] is None else _matrices(g[1]) * transposed(xp, xp.inverse(x))
 
 
@@ -66,7 +68,7 @@ _slogdet = Primitive(
 )
 
 
-def det(A: Tensor) -> Tensor:
+def linalg_det(A: Tensor) -> Tensor:
     """The determinant of a square matrix, or of each of a batch of them.
 
     Raises:
@@ -81,13 +83,24 @@ def det(A: Tensor) -> Tensor:
     return apply(_det, A)
 
 
+def det(input: Tensor) -> Tensor:
+    """`linalg.det`.
+
+    >>> import mytorch
+    >>> mytorch.det(mytorch.eye(2) * 3)
+    tensor(9.)
+    """
+    return linalg_det(input)
+
+
 class LinalgSlogdet(NamedTuple):
     """The result of `linalg.slogdet`."""
 
     sign: Tensor
     logabsdet: Tensor
 
-    __repr__ = shown
+    def __repr__(self) -> str:
+        return shown(self)
 
 
 class Slogdet(NamedTuple):
@@ -96,7 +109,8 @@ class Slogdet(NamedTuple):
     sign: Tensor
     logabsdet: Tensor
 
-    __repr__ = shown
+    def __repr__(self) -> str:
+        return shown(self)
 
 
 def linalg_slogdet(A: Tensor) -> LinalgSlogdet:

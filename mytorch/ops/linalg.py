@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any
 from mytorch.autograd.application import apply, apply2, misfit, operand, wrong_argument
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.primitive import Primitive
+from mytorch.ops.matrices import transposed
 from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
-
-
-def _transposed(xp: Any, x: Any) -> Any:
-    return xp.swapaxes(x, -1, -2)
 
 
 _mm = Primitive(
@@ -28,8 +25,8 @@ _matmul = Primitive(
     "matmul",
     lambda xp, x, y: xp.matmul(x, y),
     [
-        lambda xp, g, _out, _x, y: xp.matmul(g, _transposed(xp, y)),
-        lambda xp, g, _out, x, _y: xp.matmul(_transposed(xp, x), g),
+        lambda xp, g, _out, _x, y: xp.matmul(g, transposed(xp, y)),
+        lambda xp, g, _out, x, _y: xp.matmul(transposed(xp, x), g),
     ],
     grad_name="UnsafeViewBackward0",
 )

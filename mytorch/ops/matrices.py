@@ -55,9 +55,7 @@ def check_square(name: str, x: Any) -> None:
     check_matrix(name, x)
     rows, columns = x.array.shape[-2:]
     if rows != columns:
-        raise RuntimeError(
-            f"{name}: A must be batches of square matrices, but they are {rows} by {columns} matrices"
-        )
+        raise RuntimeError(f"{name}: A must be batches of square matrices, but they are {rows} by {columns} matrices")
 
 
 def check_same_type(name: str, a: Any, b: Any) -> None:
@@ -70,12 +68,12 @@ def check_same_type(name: str, a: Any, b: Any) -> None:
         )
 
 
-def refuse(name: str, info: Any, text: str) -> None:
-    """Raise LinAlgError with this text for the first matrix whose `info` is not 0, which replaces `{}`."""
+def refuse(name: str, info: Any, text: str, error: type[RuntimeError] = LinAlgError) -> None:
+    """Raise an error with this text for the first matrix whose `info` is not 0, which replaces `{}`."""
     failed = np.flatnonzero(info)
     if failed.size:
         where = f"(Batch element {failed[0]}): " if np.ndim(info) else ""
-        raise LinAlgError(f"{name}: {where}{text.format(np.ravel(info)[failed[0]])}")
+        raise error(f"{name}: {where}{text.format(np.ravel(info)[failed[0]])}")
 
 
 def lu(a: Any) -> tuple[Any, Any]:

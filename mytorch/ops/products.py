@@ -16,6 +16,7 @@ from mytorch.ops.contraction import tensordot
 from mytorch.ops.dims import normalize_dim
 from mytorch.ops.matrices import check_square
 from mytorch.ops.solving import inverse
+from mytorch.ops.triangle import triu
 from mytorch.ops.variant import variant
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
     x = input.array
     check_square("linalg.matrix_power", input)
     if n == 0:
-        return wrap(np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape).copy())
+        return triu(input, x.shape[-1]) + np.eye(x.shape[-1], dtype=x.dtype)  # of the input's shape and history
     if n < 0:
         return matrix_power(inverse(input), -n)
     power, result, rest = input, None, n

@@ -19,7 +19,7 @@ from mytorch.autograd.primitive import Primitive
 from mytorch.ops.matrices import check_float, check_same_type, check_square, refuse, singular, transposed
 from mytorch.ops.pieces import movedim
 from mytorch.ops.return_types import shown
-from mytorch.ops.triangular import check_equation
+from mytorch.ops.triangular import ZERO_PIVOT, check_equation
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
@@ -70,7 +70,8 @@ class LinalgInvEx(NamedTuple):
     inverse: Tensor
     info: Tensor
 
-    __repr__ = shown
+    def __repr__(self) -> str:
+        return shown(self)
 
 
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> LinalgInvEx:
@@ -95,8 +96,7 @@ def _inv(name: str, A: Any, check_errors: bool) -> LinalgInvEx:
     inverse = apply(_inverse, A)
     info = _info(A, inverse)
     if check_errors:
-        text = "The diagonal element {} is zero, the inversion could not be completed because the input matrix is singular."
-        refuse(name, info, text)
+        refuse(name, info, ZERO_PIVOT)
     return LinalgInvEx(inverse, wrap(info))
 
 
@@ -132,7 +132,8 @@ class LinalgSolveEx(NamedTuple):
     result: Tensor
     info: Tensor
 
-    __repr__ = shown
+    def __repr__(self) -> str:
+        return shown(self)
 
 
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> LinalgSolveEx:
@@ -186,8 +187,8 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     return _solve_with("torch.linalg.solve", A, B, left, True).result
 
 
-def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
-    """The inverse of the linear map that `tensordot` with A over its last dimensions is.
+def tensorinv(input: Tensor, ind: int = 2) -> Tensor:
+    """The inverse of the linear map that `tensordot` with a tensor over its last dimensions is.
 
     Args:
         ind: how many dimensions come first; their sizes and those of the others must have equal products.
@@ -201,9 +202,9 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     """
     if ind <= 0:
         raise RuntimeError(f"Expected a strictly positive integer for 'ind', but got {ind}")
-    rows, columns = A.array.shape[:ind], A.array.shape[ind:]
+    rows, columns = input.array.shape[:ind], input.array.shape[ind:]
     _check_map("self.shape[ind:]", "self.shape[:ind]", columns, rows)
-    return inv(A.reshape(math.prod(rows), math.prod(columns))).reshape(*columns, *rows)
+    return inv(input.reshape(math.prod(rows), math.prod(columns))).reshape(*columns, *rows)
 
 
 def _check_map(first: str, second: str, a: Sequence[int], b: Sequence[int]) -> None:
@@ -214,11 +215,11 @@ def _check_map(first: str, second: str, a: Sequence[int], b: Sequence[int]) -> N
         )
 
 
-def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tensor:
-    """The X with tensordot(A, X, X.ndim) = B.
+def tensorsolve(input: Tensor, other: Tensor, dims: Sequence[int] | None = None) -> Tensor:
+    """The X with tensordot(input, X, X.ndim) = other.
 
     Args:
-        dims: dimensions of A that are moved to the end before.
+        dims: dimensions of `input` that are moved to the end before.
 
     Raises:
         RuntimeError: the sizes do not fit, or (LinAlgError) there is no single solution.
@@ -228,7 +229,7 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tens
     torch.Size([6])
     """
     if dims is not None:
-        A = movedim(A, tuple(dims), tuple(range(-len(dims), 0)))
-    rows, columns = A.array.shape[: B.array.ndim], A.array.shape[B.array.ndim :]
+        input = movedim(input, tuple(dims), tuple(range(-len(dims), 0)))
+    rows, columns = input.array.shape[: other.array.ndim], input.array.shape[other.array.ndim :]
     _check_map("self.shape[other.ndim:]", "self.shape[:other.ndim]", columns, rows)
-    return solve(A.reshape(math.prod(rows), math.prod(columns)), B.reshape(-1)).reshape(columns)
+    return solve(input.reshape(math.prod(rows), math.prod(columns)), other.reshape(-1)).reshape(columns)

@@ -76,14 +76,15 @@ class LinalgEigh(NamedTuple):
     eigenvalues: Tensor
     eigenvectors: Tensor
 
-    __repr__ = shown
+    def __repr__(self) -> str:
+        return shown(self)
 
 
-def eigh(A: Tensor, UPLO: str = "L") -> LinalgEigh:
+def eigh(input: Tensor, UPLO: str = "L") -> LinalgEigh:
     """Eigenvalues of symmetric matrices in rising order, and orthonormal eigenvectors in columns.
 
     Args:
-        UPLO: the half of A that is looked at, "L"ower or "U"pper. The gradient is symmetric.
+        UPLO: the half of `input` that is looked at, "L"ower or "U"pper. The gradient is symmetric.
 
     Raises:
         RuntimeError: no square matrices, integers, or another UPLO.
@@ -92,21 +93,21 @@ def eigh(A: Tensor, UPLO: str = "L") -> LinalgEigh:
     >>> mytorch.linalg.eigh(mytorch.tensor([[2.0, 0.0], [0.0, 1.0]])).eigenvalues
     tensor([1., 2.])
     """
-    check_square("linalg.eigh", A)
-    check_float("linalg.eigh", A)
+    check_square("linalg.eigh", input)
+    check_float("linalg.eigh", input)
     if UPLO not in ("L", "l", "U", "u"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    return LinalgEigh(*apply(_eigh, A, triangle=UPLO.upper()))
+    return LinalgEigh(*apply(_eigh, input, triangle=UPLO.upper()))
 
 
-def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
+def eigvalsh(input: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of symmetric matrices in rising order: those of `eigh`.
 
     >>> import mytorch
     >>> mytorch.linalg.eigvalsh(mytorch.tensor([[0.0, 1.0], [1.0, 0.0]]))
     tensor([-1.,  1.])
     """
-    return eigh(A, UPLO).eigenvalues
+    return eigh(input, UPLO).eigenvalues
 
 
 class LinalgEig(NamedTuple):
@@ -115,33 +116,34 @@ class LinalgEig(NamedTuple):
     eigenvalues: Tensor
     eigenvectors: Tensor
 
-    __repr__ = shown
+    def __repr__(self) -> str:
+        return shown(self)
 
 
-def eig(A: Tensor) -> LinalgEig:
+def eig(input: Tensor) -> LinalgEig:
     """The complex eigenvalues and eigenvectors (in columns) of square matrices; without gradients.
 
     Raises:
-        RuntimeError: no square matrices, integers, NaN or infinities, or A requires a gradient.
+        RuntimeError: no square matrices, integers, NaN or infinities, or `input` requires a gradient.
 
     >>> import mytorch
     >>> mytorch.linalg.eig(mytorch.tensor([[2.0]])).eigenvalues
     tensor([2.+0.j])
     """
-    return LinalgEig(*map(wrap, _complex_eigen("linalg.eig", A, np.linalg.eig)))
+    return LinalgEig(*map(wrap, _complex_eigen("linalg.eig", input, np.linalg.eig)))
 
 
-def eigvals(A: Tensor) -> Tensor:
+def eigvals(input: Tensor) -> Tensor:
     """The complex eigenvalues of square matrices; without gradients.
 
     Raises:
-        RuntimeError: no square matrices, integers, NaN or infinities, or A requires a gradient.
+        RuntimeError: no square matrices, integers, NaN or infinities, or `input` requires a gradient.
 
     >>> import mytorch
     >>> mytorch.linalg.eigvals(mytorch.tensor([[0.0, -1.0], [1.0, 0.0]]))
     tensor([0.+1.j, 0.-1.j])
     """
-    return wrap(_complex_eigen("linalg.eigvals", A, lambda a: (np.linalg.eigvals(a),))[0])
+    return wrap(_complex_eigen("linalg.eigvals", input, lambda a: (np.linalg.eigvals(a),))[0])
 
 
 def _complex_eigen(name: str, A: Any, compute: Any) -> list[Any]:
@@ -149,7 +151,7 @@ def _complex_eigen(name: str, A: Any, compute: Any) -> list[Any]:
     check_square(name, A)
     check_float(name, A)
     if A.requires_grad and grad_mode.enabled:
-        raise RuntimeError(f"{name}: there are no gradients through complex numbers; give it A.detach()")
+        raise RuntimeError(f"{name}: there are no gradients through complex numbers; give it a tensor.detach()")
     try:
         results = compute(A.array)
     except np.linalg.LinAlgError:
@@ -204,7 +206,8 @@ class LinalgSvd(NamedTuple):
     S: Tensor
     Vh: Tensor
 
-    __repr__ = shown
+    def __repr__(self) -> str:
+        return shown(self)
 
 
 class Svd(NamedTuple):
@@ -214,7 +217,8 @@ class Svd(NamedTuple):
     S: Tensor
     V: Tensor
 
-    __repr__ = shown
+    def __repr__(self) -> str:
+        return shown(self)
 
 
 def _check_svd(A: Any, driver: str | None) -> None:
@@ -224,7 +228,7 @@ def _check_svd(A: Any, driver: str | None) -> None:
         raise RuntimeError(
             "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend."
         )
-    bad = ~np.isfinite(A.array).all((-1, -2))
+    bad = np.isnan(A.array).any((-1, -2))
     text = "The algorithm failed to converge because the input matrix contained non-finite values."
     refuse("linalg.svd", bad, text)
 
@@ -239,7 +243,7 @@ def linalg_svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = No
 
     Raises:
         RuntimeError: no matrices, integers, or a `driver`, which is for GPUs.
-        LinAlgError: a number is infinite or NaN.
+        LinAlgError: a number is NaN, or LAPACK does not find the values, as may happen with infinities.
 
     >>> import mytorch
     >>> mytorch.linalg.svd(mytorch.tensor([[3.0, 0.0], [0.0, 4.0]])).S

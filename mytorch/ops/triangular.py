@@ -21,6 +21,10 @@ from mytorch.ops.triangle import diag_embed, tril, triu
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
 
+ZERO_PIVOT = (
+    "The diagonal element {} is zero, the inversion could not be completed because the input matrix is singular."
+)
+
 
 def _forward(xp: Any, a: Any, b: Any, upper: bool) -> Any:
     if not (xp.diagonal(a, 0, -2, -1) == 0).any():
@@ -66,11 +70,12 @@ def check_equation(name: str, A: Any, B: Any, left: bool) -> None:
 
 
 def solve_triangular(
-    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
+    input: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Tensor:
     """The X with AX = B, for triangular matrices A (..., n, n) and B (..., n, k); leading dimensions broadcast.
 
     Args:
+        input: A.
         upper: A is an upper triangle; what lies below is not looked at (or, with False, the other way round).
         left: with False, XA = B is solved, for B (..., k, n).
         unitriangular: the diagonal is not looked at either, and counts as 1.
@@ -87,18 +92,18 @@ def solve_triangular(
             [2.]])
     """
     name = "linalg.solve_triangular"
-    check_equation(name, A, B, left)
-    common = common_dtype(A.array, B.array)
-    A, B = convert(A, common), convert(B, common)
-    check_float(name, A, B)
+    check_equation(name, input, B, left)
+    common = common_dtype(input.array, B.array)
+    input, B = convert(input, common), convert(B, common)
+    check_float(name, input, B)
     if unitriangular:
-        ones = A.new_ones(A.shape[-1])
-        A = (triu(A, 1) if upper else tril(A, -1)) + diag_embed(ones)
+        ones = input.new_ones(input.shape[-1])
+        input = (triu(input, 1) if upper else tril(input, -1)) + diag_embed(ones)
     else:
-        A = triu(A) if upper else tril(A)
+        input = triu(input) if upper else tril(input)
     if left:
-        return apply(_solve_triangular, A, B, upper=upper)
-    return apply(_solve_triangular, A.mT, B.mT, upper=not upper).mT
+        return apply(_solve_triangular, input, B, upper=upper)
+    return apply(_solve_triangular, input.mT, B.mT, upper=not upper).mT
 
 
 class TriangularSolve(NamedTuple):
@@ -107,7 +112,8 @@ class TriangularSolve(NamedTuple):
     solution: Tensor
     cloned_coefficient: Tensor
 
-    __repr__ = shown
+    def __repr__(self) -> str:
+        return shown(self)
 
 
 def triangular_solve(
@@ -130,11 +136,12 @@ def triangular_solve(
     return TriangularSolve(solution, A.expand(*solution.shape[:-2], *A.shape[-2:]).clone())
 
 
-def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
+def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor:
     """The X with AX = `input`, where A = L L' (or, with `upper`, L' L for an upper triangle L).
 
     Args:
         input: (..., n, k); leading dimensions broadcast.
+        input2: L (..., n, n).
 
     Raises:
         RuntimeError: shapes that do not fit together, or integers.
@@ -143,16 +150,16 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     >>> mytorch.cholesky_solve(mytorch.tensor([[8.0]]), mytorch.tensor([[2.0]]))
     tensor([[2.]])
     """
-    for name, x in (("b", input), ("u", L)):
+    for name, x in (("b", input), ("u", input2)):
         if x.array.ndim < 2:
             raise RuntimeError(f"{name} should have at least 2 dimensions, but has {x.array.ndim} dimensions instead")
-    check_float("cholesky_solve", input, L)
-    between = solve_triangular(L.mT if upper else L, input, upper=False)
-    return solve_triangular(L if upper else L.mT, between, upper=True)
+    check_float("cholesky_solve", input, input2)
+    between = solve_triangular(input2.mT if upper else input2, input, upper=False)
+    return solve_triangular(input2 if upper else input2.mT, between, upper=True)
 
 
-def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
-    """The inverse of A = L L' (or, with `upper`, of L' L for an upper triangle L).
+def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
+    """The inverse of L L' for a lower triangle L (or, with `upper`, of L' L for an upper one).
 
     Raises:
         RuntimeError: no square matrices, integers, or (LinAlgError) a 0 on the diagonal.
@@ -162,8 +169,7 @@ def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     tensor([[0.2500]])
     """
     name = "cholesky_inverse"
-    check_square(name, L)
-    check_float(name, L)
-    text = "The diagonal element {} is zero, the inversion could not be completed because the input matrix is singular."
-    refuse(name, zero_pivot(L.array), text)
-    return cholesky_solve(diag_embed(L.new_ones(L.shape[:-1])), L, upper)
+    check_square(name, input)
+    check_float(name, input)
+    refuse(name, zero_pivot(input.array), ZERO_PIVOT)
+    return cholesky_solve(diag_embed(input.new_ones(input.shape[:-1])), input, upper)

@@ -120,8 +120,8 @@ def load_data(config: Config) -> PreparedData:
         source = config.build(("dataset",), section.source)
         data = prepare(
             source,
-            test=section.test and section.test.rule(),
-            validation=section.validation and section.validation.rule(),
+            test=None if section.test is None else section.test.rule(),
+            validation=None if section.validation is None else section.validation.rule(),
             normalize_inputs=section.normalize.inputs,
             normalize_target=section.normalize.target,
             seed=config.seed,

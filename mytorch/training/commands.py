@@ -102,9 +102,9 @@ def _train(training: Training, *, quiet: bool, json: bool) -> None:
         try:
             summary = training.run(progress, stop)
         except Stopped:
-            raise Interrupted(f"stopped after {training.place()}. {training.what_is_kept()}", stop.exit_code) from None
+            raise Interrupted(f"stopped after {training.place()}\n{training.what_is_kept()}", stop.exit_code) from None
         except KeyboardInterrupt:
-            raise Interrupted(f"stopped at once. {training.what_is_kept()}", stop.exit_code) from None
+            raise Interrupted(f"stopped at once\n{training.what_is_kept()}", stop.exit_code) from None
     draw_plots(experiment, run, summary["best_epoch"])
     if json:
         print_json({"run": run.path, **summary})

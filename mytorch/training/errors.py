@@ -104,7 +104,3 @@ class RunFailed(Exception):  # noqa: N818 - it says what happened
 
     The command line prints the message alone and exits with code 1.
     """
-
-
-class NotFinite(RunFailed):
-    """A training whose loss, gradients or weights are no longer numbers."""

@@ -27,7 +27,7 @@ from mytorch.data import DataLoader, TensorDataset
 from mytorch.from_data import from_numpy
 from mytorch.training import checkpoint
 from mytorch.training.build import Experiment, build_optimizer, count_parameters
-from mytorch.training.errors import NotFinite, RunFailed, Stopped
+from mytorch.training.errors import RunFailed, Stopped
 from mytorch.training.progress import Progress
 from mytorch.training.run import MetricsLog, Run, metric_columns, write_summary
 from mytorch.training.saving import SavingPlan, write_state
@@ -128,8 +128,9 @@ class Training:
             if self.saved_steps != self.steps:
                 self.save_state()
             summary = self.summarize(self.seconds())
-        except NotFinite:
-            self.save_weights()
+        except RunFailed as failure:
+            if not isinstance(failure.__cause__, OSError):
+                self.save_weights()
             raise
         self.save_weights()
         with self._writing(self.directory.summary):
@@ -228,10 +229,11 @@ class Training:
         Raises:
             Stopped: it was asked to.
         """
-        if due or self.stop.signal is not None:
+        stopping = self.stop.signal is not None
+        if due or stopping:
             self.save_state()
             self.save_weights()
-        if self.stop.signal is not None:
+        if stopping:
             raise Stopped
 
     def save_state(self) -> None:
@@ -283,8 +285,8 @@ class Training:
             yield
         except OSError as error:
             raise RunFailed(
-                f"{self.place()}: cannot write {error.filename or path}: {error.strerror or error}.\n"
-                f"The training was stopped. {self.what_is_kept()}"
+                f"{self.place()}: cannot write {path}: {error.strerror or error}.\n"
+                f"The training was stopped.\n{self.what_is_kept()}"
             ) from error
 
     # --- the end ----------------------------------------------------------------------------------------------------
@@ -320,11 +322,11 @@ class Training:
 
     # --- when it goes wrong -----------------------------------------------------------------------------------------
 
-    def _failed(self, what: str, where: str) -> NotFinite:
+    def _failed(self, what: str, where: str) -> RunFailed:
         kept = "no epoch was completed, so no weights were kept"
         if self.good_epoch:
             kept = f"the weights after epoch {self.good_epoch} are in {self.directory.last_checkpoint}"
-        return NotFinite(
+        return RunFailed(
             f"{self.place()}: {what}: {where}.\n"
             f"The training was stopped; {kept}.\n"
             "A smaller optimizer.lr, train.clip_grad_norm or normalised inputs usually help."
@@ -332,14 +334,19 @@ class Training:
 
     def place(self) -> str:
         """The step that was taken last, or is being taken."""
-        epoch, in_epoch = divmod(max(self.steps - 1, 0), len(self.batches))
-        return f"epoch {epoch + 1}, step {in_epoch + 1} of {len(self.batches)}"
+        count = len(self.batches)
+        if self.batches_left is not None:
+            return f"epoch {self.epoch + 1}, step {self.batches_left.count} of {count}"
+        epoch, in_epoch = divmod(max(self.steps - 1, 0), count)
+        return f"epoch {epoch + 1}, step {in_epoch + 1} of {count}"
 
     def what_is_kept(self) -> str:
         """The newest checkpoint, and how to go on from it."""
         if self.state_path is None:
-            return "No checkpoint had been written yet."
-        return f"The last checkpoint is {self.state_path}; go on from it with:\n  mytorch resume {self.directory}"
+            return "no checkpoint had been written yet"
+        if not self.state_path.exists():
+            return f"the last checkpoint was {self.state_path}, which is gone"
+        return f"checkpoint: {self.state_path}\ngo on with: mytorch resume {self.directory.quoted}"
 
     def _first_bad_layer(self, inputs: Any) -> str:
         """Send the batch through the model once more and name the first layer whose output is not finite."""

@@ -41,6 +41,7 @@ class Progress:
         self._every = -(-total_epochs // _PLAIN_LINES)
         self._seen = 0  # epochs of this process; a resumed run begins at a later epoch
         self._live: RichProgress | None = None
+        self._latest: tuple[int, Mapping[str, float | None]] | None = None
 
     def __enter__(self) -> Progress:
         self._started = self._drawn = time.perf_counter()
@@ -54,6 +55,8 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._live is not None:
+            if self._latest is not None:
+                self._live.update(self._task, completed=self._latest[0], values="  ".join(_values(self._latest[1])))
             self._live.stop()  # draws the last state once more and shows the cursor again
             self._live = None
 
@@ -63,6 +66,7 @@ class Progress:
         A field that is ``None`` is left out.
         """
         self._seen += 1
+        self._latest = epoch, fields
         if self._live is not None:
             now = time.perf_counter()
             due = now - self._drawn >= _REFRESH_SECONDS

@@ -7,13 +7,14 @@ difference would make it a training that never was, so it is listed and has to b
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from mytorch.training import atomic
 from mytorch.training.build import Experiment, build, schedule_length
 from mytorch.training.config import Config, check, load_config
-from mytorch.training.errors import UserError
+from mytorch.training.errors import RunFailed, UserError
 from mytorch.training.loop import Training
 from mytorch.training.run import Run
 from mytorch.training.saving import Loaded, newest_whole, put_aside
@@ -44,12 +45,13 @@ def reopen(run: Run, overrides: list[str], *, force: bool) -> tuple[Training, li
     data_changes = changes_of_data(loaded, experiment)
     _refuse(run, loaded, config, [key for key in changes if not is_harmless(key)], changes, data_changes, force)
 
-    atomic.remove_leftovers(run.path, run.checkpoints, run.plots)
     notes = [
         f"{message}\nit was put aside, and {loaded.path}, the one before it, is used"
         for message in loaded.damaged.values()
     ]
-    put_aside(loaded)
+    with _writing(run):
+        atomic.remove_leftovers(run.path, run.checkpoints, run.plots)
+        put_aside(loaded)
     notes += changes_of_versions(loaded)
     training = Training(experiment, run)
     new_schedule = needs_new_schedule(before, config, changes)
@@ -57,13 +59,20 @@ def reopen(run: Run, overrides: list[str], *, force: bool) -> tuple[Training, li
     if new_schedule and training.scheduler is not None:
         notes.append(f"from here on the learning rates are those of a training of {config.train.epochs} epochs")
     training.state_path, training.saved_steps = loaded.path, training.steps
-    if training.batches_left is not None and training.epoch >= config.train.epochs:
-        raise UserError(f"train.epochs={config.train.epochs}: {run} is in the middle of epoch {training.epoch + 1}")
     if changes or data_changes:
         # From here on this is the run's own config. The training begins with a checkpoint that says so.
-        atomic.write_text(run.config, experiment.config.to_yaml())
+        with _writing(run):
+            atomic.write_text(run.config, experiment.config.to_yaml())
         training.saved_steps = -1
     return training, notes + [f"changed: {line}" for line in [*changes.values(), *data_changes]]
+
+
+@contextmanager
+def _writing(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunFailed(f"cannot write in {run}: {error.strerror or error}; nothing was trained") from error
 
 
 def refuse_finished(run: Run, config: Config) -> None:
@@ -78,7 +87,7 @@ def refuse_finished(run: Run, config: Config) -> None:
     if state == "finished" and epochs >= config.train.epochs:
         raise UserError(
             f"{run} is finished: all {epochs} epochs are trained\n"
-            f"to train it further: mytorch resume {run} train.epochs={2 * epochs}"
+            f"to train it further: mytorch resume {run.quoted} train.epochs={2 * epochs}"
         )
 
 
@@ -151,7 +160,8 @@ def needs_new_schedule(before: Config, after: Config, changes: Mapping[str, str]
     """Whether the learning rates to come are no longer those of the checkpoint's schedule."""
     if any(key.split(".")[0] in ("optimizer", "scheduler") or key == "train.scheduler_step" for key in changes):
         return True
-    return before.train.epochs != after.train.epochs and bool(schedule_length(after, batches=1))
+    longer = before.train.epochs != after.train.epochs or any(key.startswith("dataset.") for key in changes)
+    return longer and bool(schedule_length(after, batches=1))
 
 
 def _refuse(
@@ -163,23 +173,24 @@ def _refuse(
     data_changes: list[str],
     force: bool,
 ) -> None:
-    done = int(loaded.metadata["epoch"])
-    if config.train.epochs < done:
-        raise UserError(f"train.epochs={config.train.epochs}: {done} epochs of {run} are already trained")
+    done, taken = loaded.metadata["epoch"], loaded.metadata["taken"]
+    if config.train.epochs < done + bool(taken):
+        begun = ", and the next one is begun" if taken else ""
+        raise UserError(f"train.epochs={config.train.epochs}: {done} epochs of {run} are already trained{begun}")
     columns = [key for key in refused if key.startswith(("metrics", "dataset.validation"))]
     if columns:
         listed = "\n".join(f"  {changes[key]}" for key in columns)
         raise UserError(
             f"{run} cannot go on with other columns in its metrics.csv:\n{listed}\n"
-            f"train a run of its own: mytorch train {run.config} KEY=VALUE"
+            f"train a run of its own: mytorch train {run.quoted}/config.yaml KEY=VALUE"
         )
     lines = [changes[key] for key in refused] + data_changes
     if lines and not force:
         listed = "\n".join(f"  {line}" for line in lines)
         raise UserError(
             f"{run} was trained under another config up to {loaded.path.name}:\n{listed}\n"
-            "only train.epochs and checkpoint may change; --force goes on with these changes all the same,\n"
-            f"mytorch train {run.config} KEY=VALUE trains a run of its own"
+            "only train.epochs and checkpoint may change; --force goes on with these changes all the same\n"
+            f"a run of its own: mytorch train {run.quoted}/config.yaml KEY=VALUE"
         )
 
 

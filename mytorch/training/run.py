@@ -23,6 +23,7 @@ import json
 import math
 import os
 import re
+import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -134,6 +135,11 @@ class Run:
     def name(self) -> str:
         """The name under which the run was made: that of the folder around it."""
         return self.path.absolute().parent.name
+
+    @property
+    def quoted(self) -> str:
+        """The path as it is typed in a shell."""
+        return shlex.quote(str(self.path))
 
     @property
     def config(self) -> Path:
@@ -349,9 +355,14 @@ class MetricsLog:
         self._lines = [so_far]
         if so_far:
             _cut_back(Path(path), so_far.encode())
-        self._file = open(path, "a" if so_far else "x", encoding="utf-8", newline="")  # noqa: SIM115 (closed by close)
+        # Without a buffer, so that a row that could not be written is not tried again when the file is closed.
+        self._file = open(path, "ab" if so_far else "xb", buffering=0)  # noqa: SIM115 (closed by close)
         if not so_far:
-            self._write(self.columns)
+            try:
+                self._write(self.columns)
+            except BaseException:
+                self.close()
+                raise
 
     @property
     def text(self) -> str:
@@ -379,8 +390,9 @@ class MetricsLog:
     def _write(self, cells: Sequence[str]) -> None:
         line = io.StringIO()
         csv.writer(line, lineterminator="\n").writerow(cells)
-        self._file.write(line.getvalue())
-        self._file.flush()
+        data = line.getvalue().encode()
+        while data:
+            data = data[self._file.write(data) :]
         self._lines.append(line.getvalue())
 
 

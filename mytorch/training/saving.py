@@ -116,7 +116,7 @@ def newest_whole(run: Run) -> Loaded:
 
 
 def _start_again(run: Run) -> str:
-    return f"to train it again from the beginning, in a new run: mytorch train {run.config}"
+    return f"to train it again from the beginning, in a new run: mytorch train {run.quoted}/config.yaml"
 
 
 def put_aside(loaded: Loaded) -> None:

@@ -49,6 +49,7 @@ def capture(training: Training) -> tuple[Arrays, dict[str, Any]]:
         "format": FORMAT,
         "epoch": training.epoch,
         "step": training.steps,
+        "taken": 0 if training.batches_left is None else training.batches_left.count,  # batches of the epoch begun
         "seconds": training.seconds(),
         "config": training.experiment.config.to_yaml(),
         "data": training.data_fingerprint,
@@ -87,16 +88,16 @@ def restore(training: Training, loaded: Loaded, *, new_schedule: bool = False) -
     training.good_epoch, training.good_weights = tree["good"]
     training.best_epoch, training.best_loss, training.best_weights = tree["best"]
     training.candidate = training.copy_weights() if tree["candidate"] else {}
-    lost = _restore_optimizer(training, tree, new_schedule)
     training.sums = type(training.sums)(*tree["sums"])
     training.log_text = tree["metrics"].tobytes().decode()
-    left = tree["pass"]
+    left, lost = tree["pass"], []
     if left is not None:
         if metadata["data"] == training.data_fingerprint and left["batch_size"] == training.experiment.batch_size:
             training.batches_left = training.batches.resume(_unpack_pass(left))
         else:
-            training.sums = type(training.sums)()
             lost.append("the data or its batches are others: the epoch that was begun starts again")
+    taken = 0 if training.batches_left is None else training.batches_left.count
+    lost += _restore_optimizer(training, tree, new_schedule, taken)
     _set_streams(tree["random"])
     return lost
 
@@ -109,14 +110,15 @@ def _unsaved_buffers(training: Training) -> Arrays:
 # --- optimizer and schedule -----------------------------------------------------------------------------------------
 
 
-def _restore_optimizer(training: Training, tree: dict[str, Any], new_schedule: bool) -> list[str]:
+def _restore_optimizer(training: Training, tree: dict[str, Any], new_schedule: bool, taken: int) -> list[str]:
+    """`taken`: how many batches of the epoch that was begun the training goes on behind."""
     optimizer, scheduler, saved = training.optimizer, training.scheduler, tree["optimizer"]
     if not new_schedule:
         optimizer.load_state_dict(saved)
         if scheduler is not None:
             scheduler.load_state_dict(tree["scheduler"])
         return []
-    calls = training.steps if training.steps_per_batch else training.epoch
+    calls = training.epoch * len(training.batches) + taken if training.steps_per_batch else training.epoch
     optimizer._opt_called = True  # as it was in the steps that the schedule now makes up for
     if scheduler is not None and not isinstance(scheduler, ReduceLROnPlateau):
         for _ in range(calls):

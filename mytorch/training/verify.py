@@ -26,14 +26,14 @@ from mytorch.training.state import capture, restore
 
 # What the parts of a checkpoint are called for people; they are compared in this order.
 PARTS = {
-    "model": "weights and buffers",
-    "unsaved_buffers": "other buffers",
+    "model": "weights",
+    "unsaved_buffers": "buffers",
     "optimizer": "optimizer",
     "scheduler": "scheduler",
     "random": "random streams",
     "pass": "order of the samples",
     "sums": "sums of the epoch",
-    "candidate": "whether the weights are good",
+    "candidate": "state of the weights",
     "good": "last good weights",
     "best": "best weights",
     "metrics": "metrics",
@@ -65,16 +65,24 @@ def _against_the_next(run: Run, start: Loaded, end: Loaded) -> dict[str, Any]:
 
 
 def _twice(run: Run, whole: list[Loaded], steps: int) -> dict[str, Any]:
-    for start in whole:
-        first = _train(run, start, steps)
-        if first:
-            break
-    else:
-        raise UserError(f"{run} has no checkpoint after which there are steps to replay")
-    second = _train(run, start, steps)
+    start = _best_start(run, whole, steps)
+    first, second = _train(run, start, steps), _train(run, start, steps)
     for step, seen in first.items():
         _compare(run, step, second[step], seen)
-    return _result(len(first), start, "a second replay, after each step")
+    return _result(max(first) - start.metadata["step"], start, "a second replay, after each step")
+
+
+def _best_start(run: Run, whole: list[Loaded], steps: int) -> Loaded:
+    """The newest checkpoint from which so many steps are left, else that from which the most are."""
+    left = []
+    for loaded in whole:
+        config = config_of(loaded, run)
+        batches = build(config).batches_per_epoch()
+        left.append(config.train.epochs * batches - loaded.metadata["step"])
+    if not left or max(left) == 0:
+        raise UserError(f"{run} has no checkpoint after which there are steps to replay")
+    enough = [loaded for loaded, count in zip(whole, left, strict=True) if count >= steps]
+    return enough[0] if enough else whole[left.index(max(left))]
 
 
 def _result(steps: int, start: Loaded, other: str) -> dict[str, Any]:
@@ -107,13 +115,11 @@ class _StopAfter(StopRequest):
 
 
 def _train(run: Run, start: Loaded, steps: int) -> dict[int, Digests]:
-    """The digests after each of so many steps, fewer if the training ends before."""
+    """The digests after each of so many steps, fewer if the training ends before; the first is that at the start."""
     experiment = build(config_of(start, run))
     changes = changes_of_data(start, experiment)
     if changes:
         raise UserError(f"{run} was trained on other data:\n" + "\n".join(f"  {line}" for line in changes))
-    if start.metadata["epoch"] >= experiment.config.train.epochs:
-        return {}
     with Run.throwaway(run.name) as copy:
         training = Training(experiment, copy)
         restore(training, start)

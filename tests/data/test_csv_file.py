@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mytorch.data import csv_file
-from mytorch.data.csv_file import read_csv, read_header
+from mytorch.data.csv_file import read_csv, read_csv_parts, read_header
 from mytorch.data.dialect import Dialect
 from mytorch.data.table import DataError, Table
 
@@ -268,7 +268,7 @@ def test_the_fast_road_gives_what_the_other_gives(write, monkeypatch, rows, end,
 
     fast = outcome()
     with monkeypatch.context() as patch:
-        patch.setattr(csv_file, "_plain_part", lambda *arguments: None)
+        patch.setattr(csv_file, "plain_columns", lambda *arguments: None)
         slow = outcome()
     if isinstance(fast, str) or isinstance(slow, str):
         assert fast == slow
@@ -284,11 +284,10 @@ def test_plain_numbers_take_the_fast_road(write, monkeypatch):
     monkeypatch.setattr(
         csv_file, "_careful_part", lambda lines, *rest: careful.append(lines.number) or road(lines, *rest)
     )
-    content = "a,t,b\n1,x,2\n3,x,4e-5\n5,y,\n6,x,7\n,x,8\n"
-    assert read_csv(write(content), columns=["b", "a"])["b"].values.tolist()[1:] == pytest.approx(
-        [4e-5, np.nan, 7, 8], nan_ok=True
-    )
-    assert careful == [1, 2]  # the first part, and the one in which a missing value comes up
+    content = "a,t,b\n1,x,2\n3,x,4e-5\n5,y,\n6,x,7\n,x,8\n,x,9\n1,x,\n"
+    table = read_csv(write(content), columns=["b", "a"])
+    np.testing.assert_array_equal(table["b"].values, [2, 4e-5, np.nan, 7, 8, 9, np.nan])
+    assert careful == [1]  # the first part, which shows what kinds the columns are
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -300,3 +299,182 @@ def test_any_bytes_give_a_table_or_a_data_error(write, content):
     except DataError as error:
         rows, message = 0, str(error)
     assert rows > 0 or message.startswith(str(path))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    content=st.text('ab1.,;\t|"\n\r \u00e9-/:', max_size=80),
+    dialect=st.builds(
+        Dialect,
+        delimiter=st.sampled_from(["auto", ";", "|", "\t", " "]),
+        decimal=st.sampled_from([".", ","]),
+        encoding=st.sampled_from(["utf-8", "cp949", "utf-16", "utf-32", "ascii", "utf-7", "big5", "punycode", "idna"]),
+        header=st.sampled_from([True, False, ("p", "q")]),
+    ),
+    written=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp949", "gzip"]),
+)
+def test_any_text_in_any_dialect_gives_a_table_or_a_data_error(write, monkeypatch, content, dialect, written):
+    monkeypatch.setattr(csv_file, "_FIRST_LINES", 2)
+    monkeypatch.setattr(csv_file, "_LINES", 2)
+    raw = gzip.compress(content.encode()) if written == "gzip" else content.encode(written, "replace")
+    path = write(raw)
+    try:
+        rows, message = len(read_csv(path, dialect=dialect)), ""
+    except DataError as error:
+        rows, message = 0, str(error)
+    assert rows > 0 or message.startswith(str(path))
+
+
+REFUSED = {
+    "1,234": ("looks like a number with thousands marks, which are not read; write 1234, or set decimal: ','", ";"),
+    "1,234,567.5": ("write 1234567.5", ";"),
+    "1 234": ("thousands marks, which are not read; write 1234", ","),
+    "1'234.5": ("write 1234.5", ","),
+    "1,5": ("looks like a number with a decimal comma; set decimal: ','", ";"),
+    "5 %": ("looks like a number with a unit; write the number alone", ","),
+    "$1,000": ("looks like a number with a unit", ";"),
+    "3 Mar 2024": ("looks like a date or a time", ","),
+    "March 3, 2024": ("looks like a date or a time", ";"),
+    "2024.01.02": ("looks like a date or a time", ","),
+}
+
+
+@pytest.mark.parametrize("cell", REFUSED)
+def test_what_looks_like_a_number_is_no_category(write, cell):
+    message, delimiter = REFUSED[cell]
+    path = write(f"a{delimiter}b\n{cell}{delimiter}1\n")
+    with pytest.raises(DataError) as caught:
+        read_csv(path, dialect=Dialect(delimiter=delimiter))
+    assert str(caught.value).startswith(f"{path}:2: column 'a': {cell!r} looks like")
+    assert message in str(caught.value)
+    assert read_csv(path, dialect=Dialect(delimiter=delimiter), categorical=["a"])["a"].values.tolist() == [cell]
+    later = write(f"a{delimiter}b\n7{delimiter}1\n{cell}{delimiter}1\n")
+    with pytest.raises(DataError, match=r":3: column 'a': expected a number, as on line 2, got .*it looks like"):
+        read_csv(later, dialect=Dialect(delimiter=delimiter))
+
+
+@pytest.mark.parametrize("lines", [1, 2, 100])
+def test_decimal_comma(write, monkeypatch, lines):
+    monkeypatch.setattr(csv_file, "_FIRST_LINES", lines)
+    monkeypatch.setattr(csv_file, "_LINES", 2)
+    dialect = Dialect(decimal=",")
+    table = read_csv(write("a;b\n1,5;2\n-,5;1e-3\n3;4,25\n"), dialect=dialect)
+    assert table["a"].values.tolist() == [1.5, -0.5, 3]
+    assert table["b"].values.tolist() == [2, 1e-3, 4.25]
+    table = read_csv(write("a;t;b\n1,5;x;2\n;y;1e-3\n3;x;4,25\n1,5;x;2\n2,5;x;3,5\n"), dialect=dialect)
+    np.testing.assert_array_equal(table["a"].values, [1.5, np.nan, 3, 1.5, 2.5])
+    with pytest.raises(DataError, match=r":4: column 'a': .* got '1.5'; .* decimal point; set decimal: '.'"):
+        read_csv(write("a;b\n1,5;2\n1;2\n1.5;2\n"), dialect=dialect)
+    with pytest.raises(DataError, match=r":3: column 'a': .* thousands marks, which are not read; write 1234,5"):
+        read_csv(write("a;b\n1,5;2\n1.234,5;2\n"), dialect=dialect)
+
+
+class TestDelimiter:
+    @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+    def test_is_found(self, write, mark):
+        path = write(f'a{mark}"b, c; d"\n1{mark}x\n'.replace("1", '"1"'))
+        assert read_header(path) == ["a", "b, c; d"]
+
+    def test_numbers_with_decimal_commas_do_not_make_it_ambiguous(self, write):
+        assert read_csv(write("a;b\n1,5;2,5\n"), dialect=Dialect(decimal=",")).names == ["a", "b"]
+
+    def test_the_other_lines_decide(self, write):
+        assert read_csv(write("a;b,c\n1;x\n2;y,z,z\n")).names == ["a", "b,c"]
+
+    def test_ambiguous(self, write):
+        with pytest.raises(
+            DataError,
+            match=r"data.csv:1: cannot tell the delimiter: ',' gives 2 fields, ';' gives 2 fields; write which it is",
+        ):
+            read_csv(write("a;b,c\n1;2,3\n"))
+
+    def test_one_column(self, write):
+        assert read_csv(write("a\n1\n"))["a"].values.tolist() == [1]
+
+    def test_names_for_a_tab(self):
+        assert Dialect(delimiter="tab") == Dialect(delimiter="\\t") == Dialect(delimiter="\t")
+
+    def test_settings_that_make_no_sense(self):
+        with pytest.raises(DataError, match="delimiter and decimal are both ','"):
+            Dialect(delimiter=",", decimal=",")
+        with pytest.raises(DataError, match="decimal: expected"):
+            Dialect(decimal=";")
+        with pytest.raises(DataError, match="header: expected true, false or a list of different names"):
+            Dialect(header=("a", "a"))
+
+
+class TestHeader:
+    def test_none(self, write):
+        table = read_csv(write("1,2\n3,4\n"), dialect=Dialect(header=False))
+        assert table.names == ["c1", "c2"]
+        assert table["c1"].values.tolist() == [1, 3]
+        assert table.lines.tolist() == [1, 2]
+
+    def test_given(self, write):
+        path = write("\n1,2\n3,4\n")
+        assert read_csv(path, dialect=Dialect(header=("x", "y"))).lines.tolist() == [2, 3]
+        with pytest.raises(DataError, match=r"data.csv:2: expected 1 fields, as 'header' names, got 2"):
+            read_csv(path, dialect=Dialect(header=("x",)))
+
+    def test_numbers_say_what_to_write(self, write):
+        with pytest.raises(DataError, match="set header: false"):
+            read_csv(write("1,2\n3,4\n"))
+
+
+class TestSeveralFiles:
+    def test_are_one_table(self, write, tmp_path):
+        write("a,b\n,x\n", "p1.csv")
+        write(gzip.compress(b"a,b\n3,x\n\n4,y\n"), "p2.csv.gz")
+        write("a,b\n", "p3.csv")
+        table = read_csv(tmp_path / "p*.csv*")
+        np.testing.assert_array_equal(table["a"].values, [np.nan, 3, 4])
+        assert [table.where(row, "a") for row in range(3)] == [
+            f"{tmp_path}/p1.csv:2: column 'a'",
+            f"{tmp_path}/p2.csv.gz:2: column 'a'",
+            f"{tmp_path}/p2.csv.gz:4: column 'a'",
+        ]
+
+    @pytest.mark.parametrize(
+        ("header", "message"),
+        [
+            ("a,B", r"p2.csv:1: the header differs from that of .*p1.csv: no column 'b'; did you mean 'B'\?"),
+            ("a,b,c", r"p2.csv:1: .*: the column 'c' is not in it"),
+            ("b,a", r"p2.csv:1: .*: column 1 is 'b', expected 'a'"),
+        ],
+    )
+    def test_headers_must_agree(self, write, tmp_path, header, message):
+        write("a,b\n1,2\n", "p1.csv")
+        write(header + "\n" + ",".join("1" for _ in header.split(",")) + "\n", "p2.csv")
+        with pytest.raises(DataError, match=message):
+            read_csv(tmp_path / "p?.csv")
+
+    def test_a_mistake_names_its_own_file(self, write, tmp_path):
+        write("a,b\n1,2\n", "p1.csv")
+        write("a,b\n1,x\n", "p2.csv")
+        with pytest.raises(DataError, match=r"p2.csv:2: column 'b': expected a number"):
+            read_csv(tmp_path / "p?.csv")
+
+    def test_no_file_fits(self, tmp_path):
+        with pytest.raises(DataError, match=r"p\*.csv: no file in '.*' fits this pattern"):
+            read_csv(tmp_path / "p*.csv")
+
+
+def test_an_encoding_error_shows_what_the_word_may_be(write):
+    with pytest.raises(DataError) as caught:
+        read_csv(write("town,x\nMálaga,1\n".encode("cp1252")))
+    assert "data.csv:2: byte 0xe1 is not utf-8; set encoding to 'cp1252' if this is 'Málaga'" in str(caught.value)
+    with pytest.raises(DataError, match="begins with the mark of UTF-8: set encoding to 'utf-8'"):
+        read_csv(write("\ufeffa\n1\n"), dialect=Dialect(encoding="cp1252"))
+    with pytest.raises(DataError, match=r"data.csv:1: this is not utf-16 .*set encoding"):
+        read_csv(write("a,b\n1,2\n"), dialect=Dialect(encoding="utf-16"))
+
+
+def test_parts_are_bounded_and_add_up(write, monkeypatch):
+    monkeypatch.setattr(csv_file, "_FIRST_LINES", 3)
+    monkeypatch.setattr(csv_file, "_LINES", 4)
+    path = write("a,b\n" + "".join(f"{i},{'' if i < 5 else 'x'}\n" for i in range(20)))
+    parts = list(read_csv_parts(path, numeric=["a"]))
+    assert [len(part) for part in parts] == [3, 4, 4, 4, 4, 1]
+    assert_equal(Table.join(str(path), parts), read_csv(path))
+    with pytest.raises(DataError, match=r"data.csv:7: column 'b': expected a number, got 'x'"):
+        list(read_csv_parts(path, numeric=["b"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import json
 import threading
@@ -270,6 +271,116 @@ class TestWorkers:
             DataLoader(Recorder(3), num_workers=1, multiprocessing_context="spawn")
         with pytest.warns(UserWarning, match="'pin_memory' argument is set as true but no accelerator is found"):
             assert len(list(DataLoader(Recorder(3), pin_memory=True))) == 3
+
+
+class Noisy(Dataset):
+    """Draws from the default stream while it is read, faster for some samples than for others."""
+
+    def __len__(self):
+        return 23
+
+    def __getitem__(self, index):
+        time.sleep(0.002 * (index % 3 == 0))
+        return index + mytorch.rand(())
+
+
+class TestStreamsOfWorkers:
+    def test_they_are_those_of_pytorch(self):
+        # torch 2.13: DataLoader(Noisy of 7 samples, batch_size=2, shuffle=True, num_workers=2) after manual_seed(5)
+        class Seven(Noisy):
+            def __len__(self):
+                return 7
+
+        loader = DataLoader(Seven(), 2, shuffle=True, num_workers=2)
+        mytorch.manual_seed(5)
+        expected = [
+            [[0.7106006741523743, 3.3483059406280518], [6.290518760681152, 2.5857152938842773],
+             [1.6387555599212646, 4.65574836730957], [5.293526649475098]],
+            [[1.6472582817077637, 2.271771192550659], [5.557226657867432, 3.958519220352173],
+             [6.320065975189209, 4.9406328201293945], [0.6159732341766357]],
+        ]  # fmt: skip
+        assert [[b.tolist() for b in loader] for _ in range(2)] == expected
+
+    @pytest.mark.parametrize("workers", [1, 2, 3])
+    def test_they_do_not_depend_on_which_thread_comes_first(self, workers):
+        def batches():
+            mytorch.manual_seed(2)
+            loader = DataLoader(Noisy(), 3, shuffle=True, num_workers=workers)
+            seen = []
+            for batch in loader:
+                seen += batch.tolist()
+                seen.append(mytorch.rand(()).item())  # the main thread's own stream goes its own way
+            return seen
+
+        assert batches() == batches()
+
+    def test_the_main_stream_is_left_alone(self):
+        mytorch.manual_seed(2)
+        loader = DataLoader(Noisy(), 3, num_workers=2)
+        list(loader)
+        state = mytorch.get_rng_state()
+        mytorch.manual_seed(2)
+        list(DataLoader(range(23), 3))
+        assert (mytorch.get_rng_state() == state).all()
+
+    def test_seed_and_state_in_a_worker(self):
+        class Seeds(Noisy):
+            def __getitem__(self, index):
+                clone = mytorch.random.default_generator.clone_state()
+                state = mytorch.get_rng_state()
+                drawn = mytorch.rand(2)
+                mytorch.set_rng_state(state)
+                again = mytorch.rand(2)
+                assert (drawn == again).all()
+                assert (mytorch.rand(2, generator=clone) == drawn).all()
+                return mytorch.initial_seed() - get_worker_info().seed
+
+        assert [b.item() for b in DataLoader(Seeds(), num_workers=2)] == [0] * 23
+
+
+class TestResume:
+    @pytest.mark.parametrize("workers", [0, 1, 2, 3])
+    @pytest.mark.parametrize("taken", [0, 1, 2, 5, 7, 8])
+    def test_the_rest_of_a_pass(self, workers, taken):
+        def make():
+            return DataLoader(Noisy(), 3, shuffle=True, num_workers=workers, worker_init_fn=lambda _: mytorch.rand(3))
+
+        mytorch.manual_seed(4)
+        batches = iter(make())
+        for _ in range(taken):
+            next(batches)
+        state, stream = copy.deepcopy(batches.state_dict()), mytorch.get_rng_state()
+        assert state["count"] == taken
+        rest = [b.tolist() for b in batches]  # taking the state has changed nothing
+        after = mytorch.get_rng_state()
+        mytorch.manual_seed(99)
+        resumed = make().resume(state)
+        mytorch.set_rng_state(stream)
+        assert [b.tolist() for b in resumed] == rest
+        assert (mytorch.get_rng_state() == after).all()
+        mytorch.manual_seed(4)
+        whole = iter(make())
+        for _ in range(taken):
+            next(whole)
+        assert [b.tolist() for b in whole] == rest
+
+    def test_again_and_again(self):
+        loader = DataLoader(Noisy(), 2, shuffle=True, num_workers=2)
+        mytorch.manual_seed(1)
+        expected = [b.tolist() for b in loader]
+        mytorch.manual_seed(1)
+        batches, seen = iter(loader), []
+        for _ in expected:
+            seen.append(next(batches).tolist())
+            batches = loader.resume(batches.state_dict())
+        assert seen == expected
+        assert list(batches) == []
+
+    def test_what_has_no_state(self):
+        with pytest.raises(TypeError, match="an iterable data set has no state"):
+            iter(DataLoader(Share(4))).state_dict()
+        with pytest.raises(TypeError, match="persistent workers has no state"):
+            iter(DataLoader(range(4), num_workers=1, persistent_workers=True)).state_dict()
 
 
 def test_stream_longer_than_it_said():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mytorch.data.csv_file import read_csv
+from mytorch.data.loader import DataLoader
 from mytorch.data.prepare import DataWarning, Preparation, prepare
 from mytorch.data.sources import CSV, Boston
 from mytorch.data.split import SplitRule
@@ -67,7 +68,7 @@ def test_only_training_rows_teach(csv):
     for x, c, y in ((1e9, "zebra", -1e9), (-7, "q", 5)):
         with pytest.warns(DataWarning, match=r"data.csv:2: column 'c': 1 of 2 rows hold values .* \('(zebra|q)'\)"):
             data = prepare(
-                csv(content.format(x, c, y)),
+                csv(content.format(x, c, y), unknown_categories="ignore"),
                 test=EVERY2,
                 normalize_inputs="minmax",
                 normalize_target="standard",
@@ -97,7 +98,7 @@ class TestMissing:
     def test_error(self, csv):
         with pytest.raises(
             DataError,
-            match=r"data.csv:2: column 'x': the value is missing \(and 1 more .*\); .* drop, mean or median",
+            match=r"data.csv:2: column 'x': the value is missing \(and 1 more .*\); .* drop, mean, median or constant, .*missing: \{x: drop\}",
         ):
             prepare(csv(self.CONTENT))
         with pytest.raises(DataError, match=r"data.csv:4: column 'c': the value is missing; "):
@@ -243,3 +244,104 @@ class TestSavedPreparation:
     def test_what_was_not_saved(self, state):
         with pytest.raises(DataError, match="not a saved preparation"):
             Preparation.from_dict(state)
+
+
+class TestConstantFill:
+    CONTENT = "x,c,y\n1,a,1\n,b,2\n4,,3\n2,b,4\n"
+
+    def test_by_column(self, csv):
+        data = prepare(csv(self.CONTENT, missing="constant", fill_value={"x": -1, "c": "none"}))
+        assert data.feature_names == ["x", "c=a", "c=b", "c=none"]
+        assert data.train.inputs[:, 0].tolist() == [1, -1, 4, 2]
+        assert data.train.inputs[2].tolist() == [4, 0, 0, 1]
+
+    def test_one_value_is_for_columns_of_its_kind(self, csv):
+        with pytest.raises(DataError, match=r"data.csv:4: column 'c': the value is missing"):
+            prepare(csv(self.CONTENT, missing="constant", fill_value=0))
+        data = prepare(csv(self.CONTENT, missing={"x": "constant", "c": "drop"}, fill_value=0))
+        assert data.train.inputs[:, 0].tolist() == [1, 0, 2]
+
+    def test_a_category_for_missing_values_is_known_before_one_is_met(self, csv, tmp_path):
+        source = csv("c,y\na,1\nb,2\na,3\n", missing="constant", fill_value="none")
+        preparation = prepare(source).preparation
+        (tmp_path / "new.csv").write_text("c\nNA\n")
+        assert preparation.apply(read_csv(tmp_path / "new.csv")).tolist() == [[0, 0, 1]]
+
+    def test_errors(self, csv):
+        with pytest.raises(DataError, match=r"fill_value: column 'c' holds text, and 0 is none; .* \{c: unknown\}"):
+            prepare(csv(self.CONTENT, missing="constant", fill_value={"x": 0, "c": 0}))
+        with pytest.raises(ValueError, match="missing: constant needs fill_value"):
+            csv(self.CONTENT, missing="constant")
+        with pytest.raises(ValueError, match="fill_value is for missing: constant"):
+            csv(self.CONTENT, fill_value=0)
+        with pytest.raises(DataError, match="fill_value: column 'z' is no feature"):
+            prepare(csv(self.CONTENT, missing="constant", fill_value={"z": 0}))
+
+
+class TestCategories:
+    def test_index_counts_from_one_and_is_not_normalised(self, csv):
+        data = prepare(csv("c,x,y\nb,1,1\na,2,2\nb,3,3\n", categories="index"), normalize_inputs="standard")
+        assert data.feature_names == ["c", "x"]
+        assert data.train.inputs[:, 0].tolist() == [2, 1, 2]
+
+    def test_by_column(self, csv):
+        data = prepare(csv("c,d,y\nb,u,1\na,v,2\n", categories={"d": "index"}))
+        assert data.feature_names == ["c=a", "c=b", "d"]
+
+    def test_an_index_may_have_many_categories(self, csv):
+        rows = "".join(f"name{i},{i}\n" for i in range(300))
+        assert prepare(csv("c,y\n" + rows, categories="index")).train.inputs.max() == 300
+
+    def test_unknown_is_an_error_that_says_what_is_known(self, csv):
+        content = "c,y\nred,1\nred,2\nrde,3\nblue,4\n"
+        with pytest.raises(
+            DataError,
+            match=r"data.csv:4: column 'c': no training row has 'rde'; did you mean 'red'\? known are 'blue', 'red'; "
+            r"correct the cell, or set unknown_categories: ignore",
+        ):
+            prepare(csv(content), test=EVERY2)
+
+    @pytest.mark.parametrize(("kind", "inputs"), [("one-hot", [0, 0]), ("index", [0])])
+    def test_unknown_ignored(self, csv, kind, inputs):
+        content = "c,y\nzebra,1\na,2\nb,3\nb,4\na,5\na,6\n"
+        source = csv(content, categories=kind, unknown_categories="ignore")
+        with pytest.warns(DataWarning, match=r"data.csv:2: column 'c': 1 of 3 rows hold values that no training"):
+            data = prepare(source, test=EVERY2)
+        assert data.test.inputs[0].tolist() == inputs
+
+
+class TestWeights:
+    CONTENT = "x,w,y\n1,1,1\n2,3,2\n3,2,3\n4,0,4\n"
+
+    def test_have_mean_one_in_every_part_and_are_no_feature(self, csv):
+        data = prepare(csv(self.CONTENT, weight="w"), test=EVERY2)
+        assert data.feature_names == ["x"]
+        np.testing.assert_allclose(data.test.weights, np.array([1, 2]) / 1.5, rtol=1e-6)
+        assert data.train.weights.tolist() == [2, 0]
+        assert prepare(csv(self.CONTENT)).train.weights is None
+
+    def test_reach_batches(self, csv):
+        data = prepare(csv(self.CONTENT, weight="w"))
+        batches = list(DataLoader(data.train.dataset(), batch_size=3))
+        assert [len(batch) for batch in batches] == [3, 3]
+        np.testing.assert_allclose(batches[0][2].numpy(), np.array([1, 3, 2]) / 1.5, rtol=1e-6)
+        assert [t.shape for t in data.train.for_loss()] == [(4, 1), (4,)]
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ("x,w,y\n1,1,1\n2,-3,2\n", r"data.csv:3: column 'w': a weight is a number of at least 0, got -3"),
+            ("x,w,y\n1,a,1\n2,b,2\n", r"data.csv:2: column 'w': a weight is a number of at least 0, got 'a'"),
+            ("x,w,y\n1,,1\n2,1,2\n", r"data.csv:2: column 'w': the value is missing; .* missing: drop"),
+            ("x,w,y\n1,0,1\n2,0,2\n", r"data.csv: column 'w': the weights of 2 rows add up to 0"),
+        ],
+    )
+    def test_errors(self, csv, content, message):
+        with pytest.raises(DataError, match=message):
+            prepare(csv(content, weight="w", missing={"x": "mean"}))
+
+    def test_travel_with_the_preparation(self, csv):
+        source = csv(self.CONTENT, weight="w")
+        data = prepare(source)
+        loaded = Preparation.from_dict(json.loads(json.dumps(data.preparation.to_dict())))
+        np.testing.assert_array_equal(loaded.split(source.load().table, np.arange(4)).weights, data.train.weights)

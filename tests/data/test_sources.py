@@ -136,7 +136,7 @@ def test_contradictions_and_typos(csv, arguments, message):
 def test_constructor_arguments_are_checked():
     with pytest.raises(TypeError, match="drop expects a list of column names, got the string 'id'"):
         CSV("x.csv", target="y", drop="id")
-    with pytest.raises(ValueError, match="missing: expected one of error, drop, mean, median, got 'mode'"):
+    with pytest.raises(ValueError, match="missing: expected one of error, drop, mean, median, constant, got 'mode'"):
         CSV("x.csv", target="y", missing={"a": "mode"})
     with pytest.raises(ValueError, match="task: expected one of auto, regression, classification, got 'x'"):
         CSV("x.csv", target="y", task="x")

@@ -53,8 +53,8 @@ def test_every_row_is_taken_about_as_often():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "exactly one of 'every' and 'fraction'"),
-        ({"every": 2, "fraction": 0.5}, "exactly one of 'every' and 'fraction'"),
+        ({}, "expected either {every: N} or {fraction: F}, got neither"),
+        ({"every": 2, "fraction": 0.5}, "expected either {every: N} or {fraction: F}, got both"),
         ({"every": 1}, "expected 'every' of 2 or more, got 1"),
         ({"fraction": 0.0}, r"expected a 'fraction' between 0 and 1, got 0\.0"),
         ({"fraction": 1.0}, "between 0 and 1, got 1"),

@@ -56,7 +56,10 @@ def classification_scores(scores: np.ndarray, target: np.ndarray, weights: np.nd
             options = {"average": average, "zero_division": 0, **w}
             yield {"type": kind, "average": average}, function(target, predicted, **options)
     for average in ("macro", "weighted"):
-        yield {"type": "auc", "average": average}, one_vs_rest(reference.roc_auc_score, probabilities, target, weights, average)
+        yield (
+            {"type": "auc", "average": average},
+            one_vs_rest(reference.roc_auc_score, probabilities, target, weights, average),
+        )
         precision = one_vs_rest(reference.average_precision_score, probabilities, target, weights, average)
         yield {"type": "average_precision", "average": average}, precision
     for bins in (15, 4):
@@ -69,7 +72,7 @@ def one_vs_rest(
     """scikit-learn's own one-vs-rest where every class has rows; else its figure of each class that has one."""
     present, classes = np.unique(target), probabilities.shape[1]
     if classes == 2:
-        if function is reference.roc_auc_score and len(present) < 2 or 1 not in present:
+        if (function is reference.roc_auc_score and len(present) < 2) or 1 not in present:
             return math.nan
         return function(target, probabilities[:, 1], sample_weight=weights)
     if len(present) == classes:

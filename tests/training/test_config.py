@@ -85,10 +85,8 @@ def test_defaults(registries: Registries) -> None:
     ("override", "path", "value"),
     [
         ("dataset.batch_size=full", "dataset.batch_size", "full"),
-        ("loss=CrossEntropyLoss", "metrics", ("accuracy",)),
         ("loss=CrossEntropyLoss", "task", "classification"),
         ("metrics=[]", "metrics", ()),
-        ("metrics=null", "metrics", ("mae", "rmse", "r2")),
         ("scheduler=CosineAnnealingLR", "train.scheduler_step", "epoch"),
         ("train={epochs: 1, scheduler_step: batch}", "train.scheduler_step", None),
         ("name=boston-2_보스턴.v1", "name", "boston-2_보스턴.v1"),
@@ -228,7 +226,7 @@ def test_single_values(registries: Registries, override: str, path: str, value: 
             "f:17:38: train.scheduler_step: expected 'epoch' or 'batch', got text 'step'",
         ),
         ("rmse", "rsme", "f:18:16: metrics.1: unknown metric 'rsme'; did you mean 'rmse'?"),
-        ("rmse", "3", "f:18:16: metrics.1: expected the name of a metric, got 3"),
+        ("rmse", "3", "f:18:16: metrics.1: expected a metric, as NAME or {type: NAME, ...}, got 3"),
         ("rmse", "mae", "f:18:16: metrics.1: mae is listed twice"),
         (
             "rmse",

@@ -6,6 +6,7 @@ curve, are in `ranking`.
 
 from __future__ import annotations
 
+import abc
 from typing import Literal
 
 import numpy as np
@@ -30,9 +31,9 @@ class MeanOfRows(ClassificationMetric):
     def result(self) -> float:
         return self.total / self.weight
 
+    @abc.abstractmethod
     def each(self, scores: Floats, target: Ints) -> NDArray:
         """What is averaged, one number a row."""
-        raise NotImplementedError
 
 
 class Accuracy(MeanOfRows):
@@ -139,9 +140,9 @@ class ByClass(ClassificationMetric):
             return float((ratios * self.actual).sum() / self.actual.sum())
         return float(ratios[self.occurs].mean())
 
+    @abc.abstractmethod
     def ratio(self) -> tuple[NDArray, NDArray]:
         """Numerator and denominator for each class."""
-        raise NotImplementedError
 
 
 class Precision(ByClass):

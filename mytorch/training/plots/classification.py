@@ -61,7 +61,7 @@ def plot_roc(
     is_many = len(names) > 2 and bool(curves)
 
     with picture(path) as figure:
-        beside = math.ceil(max(text_width(label, 9) for label in [heading, *labels])) + 30 if is_many else 0
+        beside = math.ceil(max(text_width(label, 9) for label in [heading, *labels])) + 44 if is_many else 0
         whole = (780 + beside, 430)
         axes = [add_axes(figure, whole, (left, 62, 300, 300)) for left in (68, 450)]
         for one, x, y in zip(axes, ("false positive rate", "recall"), ("true positive rate", "precision"), strict=True):
@@ -173,8 +173,9 @@ def plot_calibration(
         upper.text(0, ABOVE, said, va="bottom", transform=upper.transAxes)
         upper.axline((0, 0), slope=1, color=GREY, linewidth=0.8, linestyle="--")
         low, high = _wilson(share, rows_there)
-        upper.vlines(predicted, low, high, color=BLUE, linewidth=1.0, alpha=0.6)
-        upper.plot(predicted, share, "o-", color=BLUE, markersize=4.5, linewidth=1.2, clip_on=False)
+        if there.any():
+            upper.vlines(predicted, low, high, color=BLUE, linewidth=1.0, alpha=0.6)
+            upper.plot(predicted, share, "o-", color=BLUE, markersize=4.5, linewidth=1.2, clip_on=False)
         upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that came true")
         upper.text(0.97, 0.05, "below the line: probabilities too high", color=GREY, fontsize=8, ha="right")
 
@@ -182,8 +183,7 @@ def plot_calibration(
         edges = np.linspace(0, 1, bins + 1)
         lower.bar(edges[:-1], rows, 1 / bins, align="edge", color=BLUE, edgecolor="white", linewidth=0.6)
         lower.set(xlim=(0, 1), ylim=(0, 1.08 * max(rows.max(), 1)), ylabel="rows", xlabel=f"probability of {what}")
-        set_value_ticks(lower.yaxis, rows)
-        lower.yaxis.get_major_locator().set_params(nbins=3, integer=True)  # type: ignore[attr-defined]
+        set_value_ticks(lower.yaxis, rows, about=3, whole=True)
         for axes in (upper, lower):
             axes.set_xticks(QUARTERS, [f"{tick:g}" for tick in QUARTERS] if axes is lower else [])
         upper.set_yticks(QUARTERS, [f"{tick:g}" for tick in QUARTERS])

@@ -124,8 +124,9 @@ def plot_metrics(rows: Rows, path: str | os.PathLike[str], title: str, best_epoc
             axes = add_axes(figure, whole, (LEFT, 78, 396, high))
             axes.set_axis_off()
             axes.text(0, 0.5, "no metrics in this run", transform=axes.transAxes)
-        place = {"x": LEFT / whole[0], "ha": "left", "va": "top"}
-        figure.text(y=1 - 16 / whole[1], s=shorten(title, 30 * across), fontsize=12, fontweight="bold", **place)
+        figure.text(
+            LEFT / whole[0], 1 - 16 / whole[1], shorten(title, 30 * across), fontsize=12, fontweight="bold", va="top"
+        )
         _tell_parts(figure, panels, LEFT / whole[0], 1 - 36 / whole[1])
 
 

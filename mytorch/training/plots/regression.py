@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,6 +25,9 @@ from mytorch.training.plots.style import (
     set_whole_ticks,
     shorten,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 OUTLIERS = 0.005  # of the rows at each end, which are drawn at the edge if they would squeeze all the rest
 
@@ -94,48 +97,47 @@ def plot_residuals(
     finite = np.isfinite(residuals)
     predicted, residuals = predicted[finite], residuals[finite]
     across, limits = _without_outliers(predicted), _without_outliers(residuals)
-    beyond = int(sum(((v < low) | (v > high)) for v, (low, high) in ((predicted, across), (residuals, limits))).sum())
+    is_out = (predicted < across[0]) | (predicted > across[1]) | (residuals < limits[0]) | (residuals > limits[1])
     target_name = shorten(target_name, 24)
 
     with picture(path) as figure:
-        whole = (910, 440)
-        scatter = add_axes(figure, whole, (86, 58, 500, 310))
+        whole = (920, 440)
+        scatter = add_axes(figure, whole, (96, 58, 500, 310))
         scatter.set_title(f"{part}: residuals of {target_name}", pad=28)
-        scatter.text(0, ABOVE, _told(residuals, beyond, int((~finite).sum())), va="bottom", transform=scatter.transAxes)
-        scatter.set(xlim=across, ylim=limits)
-        scatter.set_xlabel(f"predicted {target_name}")
-        scatter.set_ylabel("predicted - true")
+        said = _told(residuals, int(is_out.sum()), int((~finite).sum()))
+        scatter.text(0, ABOVE, said, va="bottom", transform=scatter.transAxes)
+        scatter.set(xlim=across, ylim=limits, xlabel=f"predicted {target_name}", ylabel="predicted - true")
         set_value_ticks(scatter.xaxis, np.array(across))
         set_value_ticks(scatter.yaxis, np.array(limits))
         scatter.axhline(0, color=GREY, linewidth=1.0)
-        step = max(math.ceil(len(residuals) / SCATTER_ROWS), 1)
-        x, y = np.clip(predicted[::step], *across), np.clip(residuals[::step], *limits)
-        alpha = 0.55 if len(residuals) < 1000 else 0.25
-        scatter.plot(x, y, "o", color=BLUE, markersize=4.2, markeredgewidth=0, alpha=alpha, clip_on=False)
-
-        histogram = add_axes(figure, whole, (624, 58, 250, 310))
-        histogram.set_xlabel("rows")
-        histogram.set_ylim(limits)
+        histogram = add_axes(figure, whole, (634, 58, 250, 310))
         histogram.set_yticks(scatter.get_yticks(), [])
-        histogram.set_ylim(limits)
+        histogram.set(ylim=limits, xlabel="rows")
         histogram.axhline(0, color=GREY, linewidth=1.0)
         if len(residuals):
-            edges = np.linspace(*limits, min(max(round(2 * len(residuals) ** (1 / 3)), 8), 60) + 1)
-            counts, _ = np.histogram(np.clip(residuals, *limits), edges)
-            histogram.barh(
-                edges[:-1], counts, np.diff(edges), align="edge", color=BLUE, edgecolor="white", linewidth=0.4
-            )
-            mean = float(residuals.mean())
-            if limits[0] <= mean <= limits[1]:
-                histogram.axhline(mean, color=ORANGE, linewidth=1.4)
-                up = mean < limits[0] + 0.9 * (limits[1] - limits[0])
-                histogram.annotate(
-                    "mean", (1, mean), (-2, 3 if up else -3), xycoords=("axes fraction", "data"), color=ORANGE,
-                    textcoords="offset points", ha="right", va="bottom" if up else "top",
-                    bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
-                )  # fmt: skip
-            histogram.set_xlim(0, 1.08 * counts.max())
+            step = max(math.ceil(len(residuals) / SCATTER_ROWS), 1)
+            x, y = np.clip(predicted[::step], *across), np.clip(residuals[::step], *limits)
+            alpha = 0.55 if len(residuals) < 1000 else 0.25
+            scatter.plot(x, y, "o", color=BLUE, markersize=4.2, markeredgewidth=0, alpha=alpha, clip_on=False)
+            _draw_histogram(histogram, residuals, limits)
         set_whole_ticks(histogram, 4)
+
+
+def _draw_histogram(axes: Axes, residuals: Floats, limits: tuple[float, float]) -> None:
+    """Lying on its side, with twice the cube root of the rows as the number of bars (Rice's rule), and the mean."""
+    edges = np.linspace(*limits, min(max(round(2 * len(residuals) ** (1 / 3)), 8), 60) + 1)
+    counts, _ = np.histogram(np.clip(residuals, *limits), edges)
+    axes.barh(edges[:-1], counts, np.diff(edges), align="edge", color=BLUE, edgecolor="white", linewidth=0.4)
+    axes.set_xlim(0, 1.08 * counts.max())
+    mean = float(residuals.mean())
+    if not limits[0] <= mean <= limits[1]:
+        return
+    axes.axhline(mean, color=ORANGE, linewidth=1.4)
+    offset, side = (4, "bottom") if mean < limits[0] + 0.9 * (limits[1] - limits[0]) else (-4, "top")
+    axes.annotate(
+        "mean", (1, mean), (-2, offset), xycoords=("axes fraction", "data"), textcoords="offset points",
+        color=ORANGE, ha="right", va=side, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
+    )  # fmt: skip
 
 
 def _without_outliers(values: Floats) -> tuple[float, float]:

@@ -120,10 +120,11 @@ def set_whole_ticks(axes: Axes, about: int) -> None:
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
-def set_value_ticks(axis: Axis, values: Floats) -> None:
+def set_value_ticks(axis: Axis, values: Floats, about: int = 5, whole: bool = False) -> None:
+    """Round numbers, with a unit for large ones; only whole ones for counts."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(5, steps=_STEPS))
+    axis.set_major_locator(MaxNLocator(about, steps=_STEPS, integer=whole, min_n_ticks=1 if whole else 2))
     axis.set_major_formatter(_number_format(values))
 
 

@@ -26,7 +26,6 @@ def samples(draw):
             draw(n(2, 3), n(1, 3), terms=("ij", "ij"), out="ji"),
             draw(n(2, 3), terms=("ij",), out="ji"),
         ],
-        "svd": [draw(n(3, 3)), draw(n(2, 3)), draw(n(2, 3, 2))],
         "addcmul": [draw(n(2, 3), n(3), n(2, 1), value=0.5), draw(n(), n(2), n(), value=2)],
         "addcdiv": [draw(n(2, 3), n(3), draw.uniform(0.5, 2, 2, 1), value=0.5)],
         "lerp_number": [draw(n(2, 3), n(3), weight=0.3), draw(n(2), n(2), weight=0.9)],

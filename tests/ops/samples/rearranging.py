@@ -26,7 +26,6 @@ def samples(draw):
         "addr": with_product[:3],
         "addbmm": with_product[:3],
         "baddbmm": with_product[:3],
-        "inverse": [draw(np.eye(2) + 0.3 * n(2, 2)), draw(2 * np.eye(2) + 0.2 * n(3, 2, 2)), draw(n(0, 2, 2))],
         "largest_difference": [draw(n(2, 3)), draw(n(3)), draw(n(2, 0))],
         "rrelu_with_noise": [draw(n(2, 3), draw.uniform(0.1, 1, 2, 3)), draw(n(0), n(0))],
         "im2col": [

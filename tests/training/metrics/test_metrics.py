@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 from pathlib import Path
@@ -183,13 +184,14 @@ def test_constant_memory() -> None:
     for param in ALL:
         metric = few_classes(param.values[0])
         metric.reset()
+        sizes = {}  # after the first batch, and after the last
         for batch in range(100):
             if metric.task == "regression":
                 metric.update(generator.normal(size=10), generator.normal(size=10))
             else:
                 metric.update(generator.normal(size=(10, 3)), generator.integers(0, 3, 10))
-            before = size(metric) if batch == 0 else before
-        assert size(metric) == before
+            sizes[batch > 0] = size(metric)
+        assert sizes[False] == sizes[True]
         assert any(isinstance(value, list) for value in vars(metric).values()) != metric.streams
 
 
@@ -256,3 +258,11 @@ def test_confusion_matrix_refuses_what_does_not_fit() -> None:
         confusion_matrix([-1], [0], classes=2)
     with pytest.raises(UserError, match="got 1 and 2"):
         confusion_matrix([0], [0, 1], classes=2)
+
+
+def test_every_metric_is_in_the_table() -> None:
+    def below(cls: type) -> set[type]:
+        return {cls} | {one for child in cls.__subclasses__() for one in below(child)}
+
+    ours = {cls for cls in below(Metric) if cls.__module__.startswith("mytorch.training.metrics")}
+    assert {cls for cls in ours if not inspect.isabstract(cls)} == set(METRICS.values())

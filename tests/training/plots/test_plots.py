@@ -8,44 +8,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from PIL import Image
 
 from mytorch.training import plots
 
 Draw = Callable[..., Figure]
-
-
-@pytest.fixture
-def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Draw:
-    """Calls a plot function with ``path`` set and returns the figure that it wrote there."""
-    saved: list[Figure] = []
-    savefig = Figure.savefig
-
-    def remember(figure: Figure, *arguments: Any, **options: Any) -> None:
-        saved.append(figure)
-        savefig(figure, *arguments, **options)
-
-    monkeypatch.setattr(Figure, "savefig", remember)
-
-    def call(plot: Callable[..., None], *arguments: Any, **options: Any) -> Figure:
-        plot(*arguments, path=tmp_path / "plot.png", **options)
-        figure = saved.pop()
-        assert not saved
-        with Image.open(tmp_path / "plot.png") as image:
-            image.load()
-            assert image.format == "PNG"
-            assert image.size == tuple(round(size) for size in figure.bbox.size)
-        assert os.listdir(tmp_path) == ["plot.png"]
-        return figure
-
-    return call
+Inside = Callable[[Figure], None]
 
 
 def rows_of(train: list[float], validation: list[float | None] | None = None, rate: float = 0.9) -> list[dict]:
@@ -78,21 +51,10 @@ def legend(axes: Axes) -> list[str]:
     return [text.get_text() for text in shown.get_texts()]
 
 
-def assert_inside(figure: Figure) -> None:
-    """Everything that is drawn lies within the picture."""
-    box = figure.get_tightbbox()
-    assert box is not None
-    width, height = figure.get_size_inches()
-    assert box.x0 >= 0
-    assert box.y0 >= 0
-    assert box.x1 <= width
-    assert box.y1 <= height
-
-
 # --- the loss -----------------------------------------------------------------------------------------------
 
 
-def test_losses_learning_rate_and_best_epoch(draw: Draw) -> None:
+def test_losses_learning_rate_and_best_epoch(draw: Draw, inside: Inside) -> None:
     rows = rows_of([5.0, 4.0, 3.0, 2.0, 1.5], [5.0, 3.0, 1.0, 3.0, 5.0])
     figure = draw(plots.plot_loss, rows, title="boston")
     losses, rate = figure.axes
@@ -107,7 +69,7 @@ def test_losses_learning_rate_and_best_epoch(draw: Draw) -> None:
     assert losses.get_xlabel() == "epoch"
     assert losses.get_yscale() == "linear"
     assert rate.get_ylim()[0] == 0
-    assert_inside(figure)
+    inside(figure)
 
 
 def test_the_best_epoch_is_the_one_that_is_named(draw: Draw) -> None:
@@ -121,11 +83,11 @@ def test_without_validation_the_train_loss_is_judged(draw: Draw) -> None:
     assert list(lines(axes)) == ["train loss", "best epoch 2: 2"]
 
 
-def test_a_constant_learning_rate_is_said_in_words(draw: Draw) -> None:
+def test_a_constant_learning_rate_is_said_in_words(draw: Draw, inside: Inside) -> None:
     figure = draw(plots.plot_loss, rows_of([3.0, 2.0], rate=1.0), title="a")
     assert len(figure.axes) == 1
     assert texts(figure) == ["learning rate 0.001"]
-    assert_inside(figure)
+    inside(figure)
 
 
 @pytest.mark.parametrize(
@@ -178,16 +140,16 @@ def test_losses_that_are_not_finite_leave_gaps(draw: Draw) -> None:
     ],
     ids=["none", "one", "columns missing", "narrow", "decades"],
 )
-def test_odd_runs_are_drawn_without_a_warning(draw: Draw, rows: list[dict]) -> None:
+def test_odd_runs_are_drawn_without_a_warning(draw: Draw, rows: list[dict], inside: Inside) -> None:
     figure = draw(plots.plot_loss, rows, title="한글 $\\frac$" + "long " * 30)
     assert figure.axes[0].get_title(loc="left").startswith("한글 $\\frac$")
-    assert_inside(figure)
+    inside(figure)
 
 
 # --- the predictions ----------------------------------------------------------------------------------------
 
 
-def test_predictions_in_row_order_and_against_the_truth(draw: Draw) -> None:
+def test_predictions_in_row_order_and_against_the_truth(draw: Draw, inside: Inside) -> None:
     train = (np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.5, 2.0]))
     test = (np.array([[10.0], [20.0]]), np.array([[11.0], [20.5]]))
     figure = draw(plots.plot_predictions, train, test, "medv", test_name="validation")
@@ -211,15 +173,15 @@ def test_predictions_in_row_order_and_against_the_truth(draw: Draw) -> None:
         width, height = axes.bbox.size
         assert width == height
     assert texts(figure) == ["predicted medv"] * 2
-    assert_inside(figure)
+    inside(figure)
 
 
-def test_the_second_part_is_called_test_unless_named(draw: Draw) -> None:
+def test_the_second_part_is_called_test_unless_named(draw: Draw, inside: Inside) -> None:
     pair = (np.zeros(2), np.full(2, 12_345.6))
     figure = draw(plots.plot_predictions, pair, pair, "y" * 50)
     assert figure.axes[2].get_title(loc="left") == "test: MAE 12,346"
     assert legend(figure.axes[2])[0] == "true yyyyyyyyyyyyy…yyyyyy"
-    assert_inside(figure)
+    inside(figure)
 
 
 def test_of_many_rows_evenly_spaced_ones_are_drawn_and_all_are_scored(draw: Draw) -> None:
@@ -244,7 +206,7 @@ def test_of_many_rows_evenly_spaced_ones_are_drawn_and_all_are_scored(draw: Draw
     ],
 )
 def test_odd_predictions_are_drawn_without_a_warning(
-    draw: Draw, pair: tuple[np.ndarray, np.ndarray], title: str
+    draw: Draw, pair: tuple[np.ndarray, np.ndarray], title: str, inside: Inside
 ) -> None:
     figure = draw(plots.plot_predictions, pair, pair, "$\\frac$")
     assert figure.axes[2].get_title(loc="left") == title
@@ -252,7 +214,7 @@ def test_odd_predictions_are_drawn_without_a_warning(
     assert low < high
     assert math.isfinite(high - low)
     if len(pair[0]):  # a line without points has a place that means nothing
-        assert_inside(figure)
+        inside(figure)
 
 
 def test_predictions_that_do_not_fit_are_refused(tmp_path: Path) -> None:
@@ -270,7 +232,7 @@ def test_predictions_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 # --- the confusion matrix -----------------------------------------------------------------------------------
 
 
-def test_counts_are_numbers_and_the_colour_is_the_share_of_the_row(draw: Draw) -> None:
+def test_counts_are_numbers_and_the_colour_is_the_share_of_the_row(draw: Draw, inside: Inside) -> None:
     figure = draw(plots.plot_confusion, [[3, 1], [0, 1000]], ["cat", "dog"], title="pets")
     (axes,) = figure.axes
     (image,) = axes.get_images()
@@ -288,13 +250,13 @@ def test_counts_are_numbers_and_the_colour_is_the_share_of_the_row(draw: Draw) -
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
     assert axes.get_title(loc="left") == "pets"
     assert "1003 of 1004 right (99.9%); colour: share of the row" in texts(figure)
-    assert_inside(figure)
+    inside(figure)
 
 
 @pytest.mark.parametrize(
     ("classes", "numbers"), [(1, 1), (2, 4), (6, 36), (7, 7), (20, 20), (40, 40), (41, 0), (250, 0)]
 )
-def test_few_and_many_classes_with_long_names(draw: Draw, classes: int, numbers: int) -> None:
+def test_few_and_many_classes_with_long_names(draw: Draw, classes: int, numbers: int, inside: Inside) -> None:
     names = [f"the class with the number {index}" for index in range(classes)]
     figure = draw(plots.plot_confusion, 1234 * np.eye(classes, dtype=int), names, title="title " * 30)
     axes = figure.axes[0]
@@ -302,7 +264,7 @@ def test_few_and_many_classes_with_long_names(draw: Draw, classes: int, numbers:
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert len(labels) == len(set(labels)) == (classes if classes <= 200 else 0)
     assert max(figure.bbox.size) < 1300
-    assert_inside(figure)
+    inside(figure)
     cell = axes.bbox.width / classes
     for text in axes.texts:
         if text.get_transform() == axes.transData:
