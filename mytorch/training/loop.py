@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from mytorch import nn
-from mytorch.data import DataLoader, TensorDataset
+from mytorch.data import DataLoader
 from mytorch.from_data import from_numpy
 from mytorch.training import checkpoint
 from mytorch.training.build import Experiment, build_optimizer, count_parameters
@@ -71,7 +71,7 @@ class Training:
         self.steps_per_batch = experiment.config.train.scheduler_step == "batch"
         train = experiment.data.train
         self.batches: DataLoader[Any] = DataLoader(
-            TensorDataset(from_numpy(train.inputs), from_numpy(train.targets)),
+            train.dataset(),
             batch_size=experiment.batch_size,
             shuffle=experiment.config.dataset.shuffle,
             num_workers=experiment.config.dataset.workers,
@@ -146,8 +146,8 @@ class Training:
             self.batches_left = iter(self.batches)
             self.sums = Sums(rate=float(self.optimizer.param_groups[0]["lr"]))
         sums, count = self.sums, len(self.batches)
-        for inputs, targets in self.batches_left:
-            loss, norm = self.step(inputs, targets)
+        for inputs, *targets in self.batches_left:
+            loss, norm = self.step(inputs, *targets)
             sums.loss += loss * len(inputs)
             sums.norms += norm
             if self.steps_per_batch:
@@ -176,7 +176,7 @@ class Training:
         except ValueError as error:  # OneCycleLR, beyond its last step
             raise RunFailed(f"{self.place()}: the scheduler cannot go on: {error}.\n{self.what_is_kept()}") from error
 
-    def step(self, inputs: Any, targets: Any) -> tuple[float, float]:
+    def step(self, inputs: Any, *targets: Any) -> tuple[float, float]:
         """One step on one batch; returns the loss and the norm of all gradients together (before clipping).
 
         Raises:
@@ -185,7 +185,7 @@ class Training:
         self.steps += 1
         self.optimizer.zero_grad()
         try:
-            loss = self.loss(self.model(inputs), targets)
+            loss = self.loss(self.model(inputs), *targets)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             raise RunFailed(f"{self.place()}: the model cannot take this batch: {_told(error, inputs)}") from error
         value = loss.item()

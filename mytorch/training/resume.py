@@ -7,16 +7,15 @@ difference would make it a training that never was, so it is listed and has to b
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from mytorch.training import atomic
 from mytorch.training.build import Experiment, build, schedule_length
 from mytorch.training.config import Config, check, load_config
-from mytorch.training.errors import RunFailed, UserError
+from mytorch.training.errors import UserError
 from mytorch.training.loop import Training
-from mytorch.training.run import Run
+from mytorch.training.run import Run, writing
 from mytorch.training.saving import Loaded, newest_whole, put_aside
 from mytorch.training.state import fingerprint, restore, versions
 from mytorch.training.wording import show
@@ -49,7 +48,7 @@ def reopen(run: Run, overrides: list[str], *, force: bool) -> tuple[Training, li
         f"{message}\nit was put aside, and {loaded.path}, the one before it, is used"
         for message in loaded.damaged.values()
     ]
-    with _writing(run):
+    with writing(run, "nothing was trained"):
         atomic.remove_leftovers(run.path, run.checkpoints, run.plots)
         put_aside(loaded)
     notes += changes_of_versions(loaded)
@@ -61,18 +60,10 @@ def reopen(run: Run, overrides: list[str], *, force: bool) -> tuple[Training, li
     training.state_path, training.saved_steps = loaded.path, training.steps
     if changes or data_changes:
         # From here on this is the run's own config. The training begins with a checkpoint that says so.
-        with _writing(run):
+        with writing(run, "nothing was trained"):
             atomic.write_text(run.config, experiment.config.to_yaml())
         training.saved_steps = -1
     return training, notes + [f"changed: {line}" for line in [*changes.values(), *data_changes]]
-
-
-@contextmanager
-def _writing(run: Run) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise RunFailed(f"cannot write in {run}: {error.strerror or error}; nothing was trained") from error
 
 
 def refuse_finished(run: Run, config: Config) -> None:

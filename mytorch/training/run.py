@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.training import atomic
-from mytorch.training.errors import UserError
+from mytorch.training.errors import RunFailed, UserError
 
 LATEST = "latest"
 Row = dict[str, float | None]
@@ -437,6 +437,15 @@ def read_metrics(path: str | os.PathLike[str]) -> list[Row]:
             raise UserError(f"{path}:{number}: expected numbers: {error}") from None
         rows.append(row)
     return rows
+
+
+@contextlib.contextmanager
+def writing(run: Run, what_holds: str) -> Iterator[None]:
+    """Turns an `OSError` of the block into a `RunFailed` that says `what_holds` nevertheless."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFailed(f"cannot write in {run}: {error.strerror or error}; {what_holds}") from error
 
 
 def to_json(document: Any) -> str:

@@ -111,7 +111,8 @@ def newest_whole(run: Run) -> Loaded:
         listed = "\n".join(f"  {message}" for message in damaged.values())
         raise UserError(f"{run} has no checkpoint that could be gone on from:\n{listed}\n{_start_again(run)}")
     raise UserError(
-        f"{run} was stopped before its first checkpoint: there is nothing to go on from\n{_start_again(run)}"
+        f"{run} has no checkpoint to go on from: it was stopped before the first one, or they were removed\n"
+        f"{_start_again(run)}"
     )
 
 

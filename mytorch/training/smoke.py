@@ -38,6 +38,6 @@ def run_smoke(training: Training) -> dict[str, Any]:
 
 
 def _loss_on(training: Training, batch: Any) -> float:
-    inputs, targets = batch
+    inputs, *targets = batch
     with evaluation_mode(training.model):
-        return float(training.loss(training.model(inputs), targets).item())
+        return float(training.loss(training.model(inputs), *targets).item())

@@ -72,12 +72,14 @@ def test_defaults(registries: Registries) -> None:
         "  normalize: {inputs: none, target: none}\n"
         "  batch_size: 32\n"
         "  shuffle: true\n"
+        "  workers: 0\n"
         "model:\n"
         "- {type: Linear, out_features: 1, bias: true}\n"
         "loss: {type: MSELoss, reduction: mean}\n"
         "optimizer: {type: SGD, lr: 0.001, momentum: 0.0, nesterov: false}\n"
         "train: {epochs: 1}\n"
         "metrics: [mae, rmse, r2]\n"
+        "checkpoint: {keep: 2}\n"
     )
 
 
@@ -93,6 +95,10 @@ def test_defaults(registries: Registries) -> None:
         ("seed=9223372036854775807", "seed", 2**63 - 1),
         ("seed=", "seed", 0),
         ("dataset.validation=null", "dataset.validation", None),
+        ("dataset.workers=2", "dataset.workers", 2),
+        ("checkpoint={every_steps: 5}", "checkpoint.every_steps", 5),
+        ("checkpoint.every_minutes=0.5", "checkpoint.every_minutes", 0.5),
+        ("checkpoint.keep=3", "checkpoint.keep", 3),
     ],
 )
 def test_single_values(registries: Registries, override: str, path: str, value: Any) -> None:
@@ -116,6 +122,10 @@ def test_single_values(registries: Registries, override: str, path: str, value: 
         ("seed: 0", "seed: 1.0", "f:2:7: seed: expected an integer, got 1.0; write 1"),
         ("seed: 0", "seed: true", "f:2:7: seed: expected an integer, got true"),
         ("seed: 0", "seeds:", "f:2:1: unknown key 'seeds'; did you mean 'seed'?"),
+        ("seed: 0", "checkpoint: {every_steps: 0}", "f:2:27: checkpoint.every_steps: expected a number of at least 1, got 0"),
+        ("seed: 0", "checkpoint: {keep: 0}", "f:2:20: checkpoint.keep: expected a number of at least 1, got 0"),
+        ("seed: 0", "checkpoint: {every_step: 5}", "f:2:14: checkpoint: unknown key 'every_step'; did you mean 'every_steps'?"),
+        ("seed: 0", "checkpoint: {every_minutes: 0}", "f:2:29: checkpoint.every_minutes: expected a number greater than 0, got 0"),
         ("seed: 0", "seed: 0\nseed: 1", "f:3:1: duplicate key 'seed'; it was given before in line 2"),
         ("type: boston", "type: bostn", "f:4:9: dataset: unknown dataset 'bostn'; did you mean 'boston'?"),
         (

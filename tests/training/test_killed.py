@@ -32,7 +32,7 @@ PROGRAM = """
 import io, json, os, random, signal, sys, time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from mytorch.training import commands
+from mytorch.training import checkpoint, commands
 from mytorch.training.errors import UserError
 from mytorch.training.run import Run
 from mytorch.training.saving import states
@@ -85,6 +85,8 @@ while seen["killed"] < kills:
         if found < step:
             sys.exit("step %d was lost: the newest checkpoint is now of step %d" % (step, found))
         step = found
+        for path in run().checkpoints.glob("*.safetensors"):
+            checkpoint.load(path)  # whole, at every moment
         seen["half written"] += bool(list(run().path.rglob("*.tmp")))
     seen["steps"].append(step)
     # So that the kills are spread over the whole training, however fast the machine is.

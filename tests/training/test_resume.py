@@ -394,7 +394,7 @@ def test_killed_after_the_last_step_only_the_scores_are_missing(config: Path, tm
 def test_a_run_without_checkpoints(config: Path, tmp_path: Path) -> None:
     run = start(config, tmp_path / "runs", stop_after=1)
     states(run)[0].unlink()
-    with pytest.raises(UserError, match=r"stopped before its first checkpoint.*\n.*mytorch train .*config.yaml"):
+    with pytest.raises(UserError, match=r"no checkpoint to go on from.*\n.*mytorch train .*config.yaml"):
         reopen(run, [], force=True)
     run.config.unlink()
     with pytest.raises(UserError, match=r"has no config.yaml"):

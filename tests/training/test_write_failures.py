@@ -134,7 +134,7 @@ def test_every_write_fails_in_turn(
             checkpoint.load(path)  # whole
         if not states(run):
             assert "no checkpoint had been written yet" in message
-            with pytest.raises(UserError, match="stopped before its first checkpoint"):
+            with pytest.raises(UserError, match="no checkpoint to go on from"):
                 reopen(run, [], force=False)
         else:
             if training.state_path is not None:
