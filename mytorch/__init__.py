@@ -64,9 +64,9 @@ from mytorch.autograd import (
     set_grad_enabled,
 )
 from mytorch.tensor import Size, Tensor
-from mytorch.tensor_storage import TypedStorage, UntypedStorage
-from mytorch.printing import set_printoptions
-from mytorch.creation import (
+from mytorch.tensor.storage import TypedStorage, UntypedStorage
+from mytorch.tensor.printing import set_printoptions
+from mytorch.creation.filled import (
     empty,
     empty_like,
     empty_permuted,
@@ -80,8 +80,8 @@ from mytorch.creation import (
     zeros,
     zeros_like,
 )
-from mytorch.from_data import as_tensor, asarray, from_numpy, frombuffer, tensor
-from mytorch.grids import (
+from mytorch.creation.from_data import as_tensor, asarray, from_numpy, frombuffer, tensor
+from mytorch.creation.grids import (
     arange,
     cartesian_prod,
     combinations,
@@ -93,7 +93,7 @@ from mytorch.grids import (
     triu_indices,
     vander,
 )
-from mytorch.window_functions import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
+from mytorch.creation.windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
 from mytorch.queries import (
     is_complex,
     is_conj,
@@ -107,7 +107,7 @@ from mytorch.queries import (
     numel,
     typename,
 )
-from mytorch.typed_tensors import (
+from mytorch.tensor.typed import (
     BoolTensor,
     ByteTensor,
     CharTensor,
@@ -145,7 +145,7 @@ from mytorch.random import (
     seed,
     set_rng_state,
 )
-from mytorch.random_creation import normal, rand, rand_like, randint, randint_like, randn, randn_like, randperm
+from mytorch.creation.random import normal, rand, rand_like, randint, randint_like, randn, randn_like, randperm
 from mytorch.ops.random_draws import bernoulli, binomial, multinomial, poisson
 from mytorch.ops.complex_numbers import complex, polar
 from mytorch.ops.bessel import i0

@@ -18,6 +18,7 @@ from mytorch.autograd.walk import check_kept, derivatives, run_hooks, walk
 
 __all__ = ["backward", "grad"]
 
+
 def backward(
     tensors: Any,
     grad_tensors: Any = None,

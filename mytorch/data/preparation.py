@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mytorch.creation.from_data import from_numpy
 from mytorch.data.dataset import Dataset, TensorDataset
 from mytorch.data.feature import DataWarning, Feature, check_count, missing_value
 from mytorch.data.names import did_you_mean
@@ -21,7 +22,6 @@ from mytorch.data.normalize import NormalizeKind, Normalizer
 from mytorch.data.split import Rows
 from mytorch.data.table import Column, DataError, Table
 from mytorch.data.tabular import TabularData, Task
-from mytorch.from_data import from_numpy
 from mytorch.tensor import Tensor
 
 __all__ = ["MappedDataset", "Preparation", "Split"]

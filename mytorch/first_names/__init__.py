@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import Any
 
 from mytorch.backend.dtypes import get_default_dtype
+from mytorch.creation.from_data import tensor
 from mytorch.first_names import layers, optimizers
-from mytorch.from_data import tensor
 from mytorch.nn import Parameter
 
 __all__ = ["Param", "layers", "optimizers"]

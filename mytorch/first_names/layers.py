@@ -6,7 +6,7 @@ from typing import Any
 
 from mytorch import nn
 from mytorch.backend.dtypes import get_default_dtype
-from mytorch.from_data import tensor
+from mytorch.creation.from_data import tensor
 from mytorch.nn import Module, ReLU
 from mytorch.ops.shape import stack
 from mytorch.tensor import Tensor

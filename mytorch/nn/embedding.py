@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from mytorch.autograd.grad_mode import no_grad
-from mytorch.creation import empty
+from mytorch.creation.filled import empty
 from mytorch.nn import init
 from mytorch.nn.module import Module
 from mytorch.nn.parameter import Parameter

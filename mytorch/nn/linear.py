@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from mytorch.creation import empty
+from mytorch.creation.filled import empty
 from mytorch.nn import functional as F
 from mytorch.nn import init
 from mytorch.nn.module import Module

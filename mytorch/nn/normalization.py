@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from mytorch.creation import empty, ones, zeros
-from mytorch.from_data import tensor
+from mytorch.creation.filled import empty, ones, zeros
+from mytorch.creation.from_data import tensor
 from mytorch.nn import init
 from mytorch.nn.module import Module
 from mytorch.nn.parameter import Parameter

@@ -27,7 +27,7 @@ from mytorch.backend import device as devices
 from mytorch.serialization.archive import Archive, write_archive
 from mytorch.serialization.pickle_reader import PickleReader
 from mytorch.serialization.pickle_writer import PickleWriter
-from mytorch.tensor_storage import UntypedStorage
+from mytorch.tensor.storage import UntypedStorage
 
 __all__ = ["load", "save"]
 

@@ -22,7 +22,7 @@ from mytorch.backend import dtypes
 from mytorch.backend.storage import span
 from mytorch.nn.parameter import Parameter
 from mytorch.tensor import Size, Tensor
-from mytorch.tensor_storage import TypedStorage, UntypedStorage
+from mytorch.tensor.storage import TypedStorage, UntypedStorage
 
 Array = np.ndarray[Any, Any]
 

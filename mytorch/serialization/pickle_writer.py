@@ -21,7 +21,7 @@ from mytorch.backend import storage as memory
 from mytorch.nn.module import Module
 from mytorch.nn.parameter import Buffer, Parameter
 from mytorch.tensor import Size, Tensor
-from mytorch.tensor_storage import UntypedStorage
+from mytorch.tensor.storage import UntypedStorage
 
 Array = np.ndarray[Any, Any]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from mytorch import nn
 from mytorch.autograd import no_grad
-from mytorch.creation import zeros
+from mytorch.creation.filled import zeros
 from mytorch.data.prepare import PreparedData, prepare
 from mytorch.data.table import DataError
 from mytorch.random import manual_seed

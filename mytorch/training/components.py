@@ -152,7 +152,7 @@ def _writable(annotation: Any) -> Any:
 
 
 def _to_tensor(values: list[float]) -> Any:
-    from mytorch.from_data import tensor
+    from mytorch.creation.from_data import tensor
 
     return tensor(values)
 
@@ -381,7 +381,7 @@ def register(kind: Kind) -> Callable[[type], type]:
 def standard_registries() -> dict[str, Registry]:
     """What the names in a config mean: the public classes of `mytorch.nn`, `.optim` and `.data`."""
     from mytorch import nn, optim
-    from mytorch.creation import zeros
+    from mytorch.creation.filled import zeros
     from mytorch.data.sources import SOURCES
     from mytorch.optim import lr_scheduler
     from mytorch.training.metrics import METRICS

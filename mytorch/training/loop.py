@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from mytorch import nn
+from mytorch.creation.from_data import from_numpy
 from mytorch.data import DataLoader
-from mytorch.from_data import from_numpy
 from mytorch.training import checkpoint
 from mytorch.training.build import Experiment, build_optimizer, count_parameters
 from mytorch.training.errors import RunFailed, Stopped

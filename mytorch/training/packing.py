@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.from_data import from_numpy
+from mytorch.creation.from_data import from_numpy
 from mytorch.tensor import Tensor
 
 Arrays = dict[str, np.ndarray[Any, Any]]

@@ -10,8 +10,8 @@ import numpy as np
 
 from mytorch import nn
 from mytorch.autograd import no_grad
+from mytorch.creation.from_data import from_numpy
 from mytorch.data.prepare import Split
-from mytorch.from_data import from_numpy
 from mytorch.training.build import Experiment
 
 ROWS_AT_ONCE = 4096  # bounds the memory of a forward pass; part of the numbers' definition (order of summing)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mytorch.backend.generator import Generator, default_generator
-from mytorch.data.prepare import PreparedData
-from mytorch.from_data import from_numpy
+from mytorch.creation.from_data import from_numpy
+from mytorch.data.prepare import PreparedData, Split
 from mytorch.optim.lr_scheduler import ReduceLROnPlateau
 from mytorch.training.errors import UserError
 from mytorch.training.packing import Arrays, pack, unpack
@@ -172,16 +172,18 @@ def _set_streams(streams: dict[str, Any]) -> None:
 
 def fingerprint(data: PreparedData) -> dict[str, str]:
     """For each split a text that is another one for other rows."""
-    return {name: _of_arrays(split.inputs, split.targets) for name, split in data.splits.items()}
+    return {name: _of_split(split) for name, split in data.splits.items()}
 
 
-def _of_arrays(*arrays: np.ndarray[Any, Any]) -> str:
+def _of_split(split: Split) -> str:
     digest = hashlib.sha256()
-    for array in arrays:
-        stride = -(-array.nbytes // HASHED_AT_MOST) or 1
-        digest.update(f"{array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array[::stride]).data)
-    return f"{len(arrays[0])} rows, {digest.hexdigest()[:16]}"
+    for array in (split.inputs, split.targets, split.weights):
+        if array is not None:
+            row = array[:1]
+            stride = max(1, -(-len(split) * row.nbytes // HASHED_AT_MOST))
+            digest.update(f"{row.dtype} {row.shape}".encode())
+            digest.update(np.ascontiguousarray(array[::stride]).data)
+    return f"{len(split)} rows, {digest.hexdigest()[:16]}"
 
 
 def versions() -> dict[str, str]:

@@ -11,6 +11,7 @@ import pytest
 
 import mytorch
 from mytorch.autograd.primitive import TABLE
+from mytorch.tensor.methods import TensorMethods
 
 _PATH = Path(__file__).parents[1] / "golden" / "record_ops.py"
 _SPEC = importlib.util.spec_from_file_location("record_ops", _PATH)
@@ -45,7 +46,7 @@ def test_every_method_is_used_by_some_test():
     folder = Path(__file__).parents[1]
     files = [p for p in folder.rglob("*.py") if "parity" not in p.parts]
     named = set(re.findall(r"\w+", " ".join([p.read_text(encoding="utf-8") for p in files])))
-    methods = vars(mytorch.tensor_methods.TensorMethods)
+    methods = vars(TensorMethods)
     aliases = {n for n, f in methods.items() if getattr(f, "__name__", n) != n}
     assert not {n for n in methods if not n.startswith("_")} - aliases - named
 

@@ -122,10 +122,22 @@ def test_single_values(registries: Registries, override: str, path: str, value: 
         ("seed: 0", "seed: 1.0", "f:2:7: seed: expected an integer, got 1.0; write 1"),
         ("seed: 0", "seed: true", "f:2:7: seed: expected an integer, got true"),
         ("seed: 0", "seeds:", "f:2:1: unknown key 'seeds'; did you mean 'seed'?"),
-        ("seed: 0", "checkpoint: {every_steps: 0}", "f:2:27: checkpoint.every_steps: expected a number of at least 1, got 0"),
+        (
+            "seed: 0",
+            "checkpoint: {every_steps: 0}",
+            "f:2:27: checkpoint.every_steps: expected a number of at least 1, got 0",
+        ),
         ("seed: 0", "checkpoint: {keep: 0}", "f:2:20: checkpoint.keep: expected a number of at least 1, got 0"),
-        ("seed: 0", "checkpoint: {every_step: 5}", "f:2:14: checkpoint: unknown key 'every_step'; did you mean 'every_steps'?"),
-        ("seed: 0", "checkpoint: {every_minutes: 0}", "f:2:29: checkpoint.every_minutes: expected a number greater than 0, got 0"),
+        (
+            "seed: 0",
+            "checkpoint: {every_step: 5}",
+            "f:2:14: checkpoint: unknown key 'every_step'; did you mean 'every_steps'?",
+        ),
+        (
+            "seed: 0",
+            "checkpoint: {every_minutes: 0}",
+            "f:2:29: checkpoint.every_minutes: expected a number greater than 0, got 0",
+        ),
         ("seed: 0", "seed: 0\nseed: 1", "f:3:1: duplicate key 'seed'; it was given before in line 2"),
         ("type: boston", "type: bostn", "f:4:9: dataset: unknown dataset 'bostn'; did you mean 'boston'?"),
         (
@@ -421,7 +433,11 @@ splits: st.SearchStrategy[Any] = st.builds(dict, every=st.integers(2, 99)) | st.
 )
 csv = st.fixed_dictionaries(
     {"type": st.just("csv"), "path": words, "target": words},
-    optional={"features": st.lists(words), "missing": st.sampled_from(["drop", "mean"]), "delimiter": st.sampled_from(",;|")},
+    optional={
+        "features": st.lists(words),
+        "missing": st.sampled_from(["drop", "mean"]),
+        "delimiter": st.sampled_from(",;|"),
+    },
 )
 datasets = st.builds(
     lambda source, own: {**source, **own},

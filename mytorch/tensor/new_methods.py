@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mytorch import creation, from_data
 from mytorch.autograd.array import DifferentiableArray
+from mytorch.creation import filled, from_data
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
@@ -32,11 +32,11 @@ class NewMethods(DifferentiableArray):
 
     def new_empty(self: Any, *sizes: Any, **options: Any) -> Tensor:
         """A tensor of this one's type with whatever was in memory."""
-        return creation.empty(*sizes, **self._options(options))
+        return filled.empty(*sizes, **self._options(options))
 
     def new_empty_strided(self: Any, size: Any, stride: Any, **options: Any) -> Tensor:
         """A tensor of this one's type with given strides and whatever was in memory."""
-        return creation.empty_strided(size, stride, **self._options(options))
+        return filled.empty_strided(size, stride, **self._options(options))
 
     def new_zeros(self: Any, *sizes: Any, **options: Any) -> Tensor:
         """Zeros of this tensor's type.
@@ -45,12 +45,12 @@ class NewMethods(DifferentiableArray):
         >>> mytorch.tensor([1, 2]).new_zeros(3)
         tensor([0, 0, 0])
         """
-        return creation.zeros(*sizes, **self._options(options))
+        return filled.zeros(*sizes, **self._options(options))
 
     def new_ones(self: Any, *sizes: Any, **options: Any) -> Tensor:
         """Ones of this tensor's type."""
-        return creation.ones(*sizes, **self._options(options))
+        return filled.ones(*sizes, **self._options(options))
 
     def new_full(self: Any, size: Any, fill_value: Any, **options: Any) -> Tensor:
         """A tensor of this one's type filled with one value."""
-        return creation.full(size, fill_value, **self._options(options))
+        return filled.full(size, fill_value, **self._options(options))

@@ -11,7 +11,7 @@ import numpy as np
 
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.backend import dtypes
-from mytorch.creation import finish
+from mytorch.creation.filled import finish
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor

@@ -19,7 +19,7 @@ from mytorch.backend import storage
 from mytorch.ops import shape as shapes
 from mytorch.ops.dims import as_shape, normalize_dim
 from mytorch.ops.transposition import transposed
-from mytorch.tensor_storage import TypedStorage, UntypedStorage
+from mytorch.tensor.storage import TypedStorage, UntypedStorage
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.backend.dtypes import of
-from mytorch.creation import finish, float_type, integer
+from mytorch.creation.filled import finish, float_type, integer
 from mytorch.tensor import Tensor
 
 __all__ = ["bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"]

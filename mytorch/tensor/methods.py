@@ -63,8 +63,8 @@ from mytorch.ops import scatter as scattering
 from mytorch.ops import shape as shapes
 from mytorch.ops import softmax as softmaxes
 from mytorch.ops.numpy_names import add_numpy_names
-from mytorch.tensor_inplace_methods import InPlaceMethods
-from mytorch.tensor_new_methods import NewMethods
+from mytorch.tensor.inplace_methods import InPlaceMethods
+from mytorch.tensor.new_methods import NewMethods
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor

@@ -11,7 +11,7 @@ import numpy as np
 
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.backend import dtypes
-from mytorch.creation import finish, float_type, integer, number
+from mytorch.creation.filled import finish, float_type, integer, number
 from mytorch.ops import indexing
 from mytorch.ops import shape as shapes
 from mytorch.ops.arguments import check_tensors

@@ -1,8 +1,8 @@
 """`Tensor`: the array object that users hold.
 
 What it is, how it gets out of the tensor world, and its side of autograd are in this file. The operators and the
-methods that compute are handed on from `mytorch.ops` in `mytorch.tensor_methods`; `mytorch.tensor_memory` has where its
-elements lie, `mytorch.tensor_conversions` how it changes its type.
+methods that compute are handed on from `mytorch.ops` in `mytorch.tensor.methods`; `mytorch.tensor.memory` has where its
+elements lie, `mytorch.tensor.conversions` how it changes its type.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from mytorch.autograd.node import Handle, Node, Pick
 from mytorch.backend import dtypes
 from mytorch.ops import pieces
 from mytorch.ops import shape as shapes
-from mytorch.printing import tensor_repr
-from mytorch.tensor_conversions import TensorConversions
-from mytorch.tensor_memory import TensorMemory
-from mytorch.tensor_methods import TensorMethods
+from mytorch.tensor.conversions import TensorConversions
+from mytorch.tensor.memory import TensorMemory
+from mytorch.tensor.methods import TensorMethods
+from mytorch.tensor.printing import tensor_repr
 
 
 class Size(tuple[int, ...]):

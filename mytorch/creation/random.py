@@ -9,7 +9,7 @@ import numpy as np
 from mytorch.backend import dtypes
 from mytorch.backend import random as streams
 from mytorch.backend.generator import Generator
-from mytorch.creation import array_like, finish, float_type, integer, number, sizes_of
+from mytorch.creation.filled import array_like, finish, float_type, integer, number, sizes_of
 from mytorch.ops.random_draws import normal_of
 from mytorch.ops.random_fills import normal_, random_, stream, uniform_
 from mytorch.tensor import Tensor

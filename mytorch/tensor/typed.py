@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from mytorch.backend import dtypes
-from mytorch.creation import empty
-from mytorch.from_data import tensor
+from mytorch.creation.filled import empty
+from mytorch.creation.from_data import tensor
 from mytorch.tensor import Size, Tensor
 
 __all__ = [
