@@ -59,7 +59,7 @@ def get_default_device() -> device:
 def _blas_pools() -> list[Any]:
     """The BLAS libraries whose threads can be counted and set: none without the package threadpoolctl."""
     try:
-        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+        from threadpoolctl import ThreadpoolController
     except ImportError:
         return []
     return list(ThreadpoolController().select(user_api="blas").lib_controllers)

@@ -45,6 +45,7 @@ class _Affine(Module):
 class _ByChannel(_Affine):
     """What batch and instance norm share: the arguments, the running statistics, the text."""
 
+    _version = 2  # version 1 did not count batches
     dims: ClassVar[tuple[int, ...]]  # the numbers of dimensions that an input may have
     running_mean: Tensor | None
     running_var: Tensor | None
@@ -98,6 +99,11 @@ class _ByChannel(_Affine):
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
             f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], *rest: Any) -> None:
+        if (local_metadata.get("version") or 1) < 2 and self.num_batches_tracked is not None:
+            state_dict.setdefault(f"{prefix}num_batches_tracked", self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
 
 class _BatchNorm(_ByChannel):
