@@ -150,3 +150,13 @@ def test_own_way_of_being_copied():
             self.taken = state["only"]
 
     assert copy.deepcopy(Own()).taken == copy.copy(Own()).taken == 3
+
+
+def test_batch_norm_states_from_before_batches_were_counted_load():
+    old = {"weight": torch.ones(2), "bias": torch.zeros(2)}
+    old |= {"running_mean": torch.tensor([1.0, 2.0]), "running_var": torch.ones(2)}
+    norm = torch.nn.BatchNorm1d(2)
+    norm.load_state_dict(old)
+    assert norm.running_mean.tolist() == [1.0, 2.0]
+    assert norm.num_batches_tracked == 0
+    assert norm.state_dict()._metadata[""] == {"version": 2}
