@@ -141,11 +141,15 @@ def test_typed_tensors():
     assert torch.typename(3) == "int"
 
 
-def test_settings():
+def test_threads():
+    pytest.importorskip("threadpoolctl")
     threads = torch.get_num_threads()
     torch.set_num_threads(threads + 1)
     assert torch.get_num_threads() == threads + 1
     torch.set_num_threads(threads)
+
+
+def test_settings():
     torch.set_num_interop_threads(4)
     assert torch.get_num_interop_threads() == 1
     for level, word in enumerate(("default", "warn", "error")):

@@ -47,7 +47,7 @@ def real(input: Tensor) -> Tensor:
     """A view of the real parts; of a real tensor, the tensor itself.
 
     >>> import mytorch
-    >>> real(mytorch.tensor([1 + 2j, 3 - 1j]))
+    >>> mytorch.real(mytorch.tensor([1 + 2j, 3 - 1j]))
     tensor([1., 3.])
     """
     check_tensors("real", input)
@@ -61,7 +61,7 @@ def imag(input: Tensor) -> Tensor:
         RuntimeError: the tensor is not complex.
 
     >>> import mytorch
-    >>> imag(mytorch.tensor([1 + 2j, 3 - 1j]))
+    >>> mytorch.imag(mytorch.tensor([1 + 2j, 3 - 1j]))
     tensor([ 2., -1.])
     """
     check_tensors("imag", input)
