@@ -21,6 +21,18 @@ app = typer.Typer(
 RunsDir = Annotated[Path, typer.Option(help="The directory that holds all runs.", show_default=True)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Expect = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GATE",
+        help="Fail unless a figure is as it should be, such as 'test.mae<=2.5'; with <=, >=, < or >. May be repeated.",
+        show_default=False,
+    ),
+]
+JUnit = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write what became of the gates as JUnit XML, for CI.", show_default=False),
+]
 
 
 def _show_version(wanted: bool) -> None:
@@ -45,7 +57,8 @@ def _options(
 Examples:
   mytorch train configs/boston.yaml
   mytorch train configs/boston.yaml optimizer.lr=1e-3 model.0.out_features=128 seed=3
-  mytorch train configs/boston.yaml --smoke"""
+  mytorch train configs/boston.yaml --smoke
+  mytorch train configs/boston.yaml --expect 'test.mae<=2.5' --expect 'seconds<60' --junit gates.xml"""
 )
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file that describes the training.")],
@@ -63,13 +76,25 @@ def train(
     name: Annotated[
         str | None, typer.Option(help="The run's name, instead of the config's.", show_default=False)
     ] = None,
+    expect: Expect = None,
+    junit: JUnit = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Train a config into a new run directory."""
     from mytorch.training import commands
 
-    commands.train(config, overrides or [], runs_dir=runs_dir, name=name, smoke=smoke, quiet=quiet, json=json)
+    commands.train(
+        config,
+        overrides or [],
+        runs_dir=runs_dir,
+        name=name,
+        smoke=smoke,
+        quiet=quiet,
+        json=json,
+        expect=expect or [],
+        junit=junit,
+    )
 
 
 @app.command(
@@ -130,7 +155,8 @@ def resume(
 Examples:
   mytorch eval
   mytorch eval boston --split validation
-  mytorch eval runs/boston/20260131-142501 --checkpoint last --json""",
+  mytorch eval runs/boston/20260131-142501 --checkpoint last --json
+  mytorch eval --expect 'test.mae<=2.5' --junit gates.xml""",
 )
 def evaluate(
     run: Annotated[
@@ -143,13 +169,115 @@ def evaluate(
     ] = None,
     checkpoint: Annotated[str, typer.Option(help="best, last, or a checkpoint file.")] = "best",
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    expect: Expect = None,
+    junit: JUnit = None,
     runs_dir: RunsDir = Path("runs"),
     json: Json = False,
 ) -> None:
     """Score a run's checkpoint and write eval.json."""
     from mytorch.training import commands
 
-    commands.evaluate(run, runs_dir=runs_dir, which=checkpoint, split=split, json=json)
+    commands.evaluate(
+        run, runs_dir=runs_dir, which=checkpoint, split=split, json=json, expect=expect or [], junit=junit
+    )
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  mytorch runs
+  mytorch runs --state interrupted
+  mytorch runs --sort best --json"""
+)
+def runs(
+    runs_dir: RunsDir = Path("runs"),
+    state: Annotated[
+        str | None,
+        typer.Option(help="Only these runs: running, finished, interrupted or failed.", show_default=False),
+    ] = None,
+    sort: Annotated[
+        str, typer.Option(metavar="KEY", help="started, name, state, epochs, best or seconds; ascending.")
+    ] = "started",
+    json: Json = False,
+) -> None:
+    """List all runs, the newest last."""
+    from mytorch.training.run_table import show_runs
+
+    show_runs(runs_dir, state=state, sort=sort, json=json)
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  mytorch compare boston/20260131-142501 boston/20260131-150210
+  mytorch compare narrow wide wider -o widths.png"""
+)
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN RUN ...", help="Two or more run directories, or beginnings of runs' names."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.png",
+            help="Where the curves go; comparison.png among the runs if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Show in which config keys runs differ, their scores side by side, and their curves in one picture."""
+    from mytorch.training.comparison import compare as compare_runs
+
+    compare_runs(runs, runs_dir=runs_dir, output=output, json=json)
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  mytorch plot
+  mytorch plot boston"""
+)
+def plot(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            help="A run directory, or the beginning of a run's name; the latest run if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Draw the plots of a run again, from its metrics and its best weights."""
+    from mytorch.training.redraw import redraw
+
+    redraw(run, runs_dir=runs_dir, json=json)
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  mytorch schema > config.schema.json
+  mytorch schema --imports layers.py > config.schema.json
+With this as its first line, editors with a YAML language server complete and check a config:
+  # yaml-language-server: $schema=config.schema.json"""
+)
+def schema(
+    imports: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A Python file whose own classes configs name; may be repeated."),
+    ] = None,
+) -> None:
+    """Print the JSON Schema of configs."""
+    from mytorch.training.schema import print_schema
+
+    print_schema(imports or [])
 
 
 @app.command(

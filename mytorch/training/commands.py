@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mytorch.training import atomic, checkpoint
+from mytorch.training import atomic
 from mytorch.training.build import Experiment, build
 from mytorch.training.config import load_config
 from mytorch.training.console import print_json, print_scores
-from mytorch.training.errors import Interrupted, Stopped, UserError
+from mytorch.training.errors import Interrupted, RunFailed, Stopped, UserError
+from mytorch.training.gates import SPLITS, Figures, Report, gates_of_eval, gates_of_training
 from mytorch.training.lock import RunLock
-from mytorch.training.loop import Training, load_weights
+from mytorch.training.loop import Training
 from mytorch.training.metrics import confusion_matrix
+from mytorch.training.outcome import recording_failure
 from mytorch.training.progress import Progress
 from mytorch.training.resume import reopen, where
 from mytorch.training.run import Run, read_metrics, write_summary, writing
 from mytorch.training.scoring import as_scored, in_own_units, predict, score, true_values
 from mytorch.training.signals import StopRequest
 from mytorch.training.smoke import run_smoke
-
-SPLITS = ("train", "validation", "test")
+from mytorch.training.trained import load_trained
 
 
 def train(
@@ -38,20 +40,26 @@ def train(
     smoke: bool = False,
     quiet: bool = False,
     json: bool = False,
+    expect: Sequence[str] = (),
+    junit: Path | None = None,
 ) -> None:
-    """Train a config; write the run directory; print the scores and where everything is."""
+    """Train a config; write the run directory; print the scores and where everything is; check the gates."""
+    if smoke and (expect or junit):
+        raise UserError("--smoke trains a few batches only; --expect and --junit need a whole training")
     named = [*overrides, f"name={name}"] if name is not None else overrides
     experiment = build(load_config(config_path, named))
+    gates = gates_of_training(experiment, expect)
     if smoke:
         _smoke(experiment, quiet=quiet, json=json)
         return
+    report = Report(experiment.config.name, gates, junit)
     run = Run.create(runs_dir, experiment.config.name)
     with RunLock(run.lock):
         with writing(run, "nothing was trained"):
             atomic.write_text(run.config, experiment.config.to_yaml())
         if not (quiet or json):
             print(f"training {experiment.config.name} in {run}", flush=True)
-        _train(Training(experiment, run), quiet=quiet, json=json)
+        _train(Training(experiment, run), report, quiet=quiet, json=json)
 
 
 def resume(
@@ -74,11 +82,12 @@ def resume(
         return
     with RunLock(run.lock):
         training, notes = reopen(run, overrides, force=force)
+        report = Report(run.name, gates_of_training(training.experiment))
         for note in notes:
             print(note, file=sys.stderr)
         if not (quiet or json):
             print(f"going on with {run} at {where(training)}", flush=True)
-        _train(training, quiet=quiet, json=json)
+        _train(training, report, quiet=quiet, json=json)
 
 
 def _verify(run: Run, overrides: list[str], steps: int | None, *, quiet: bool, json: bool) -> None:
@@ -95,17 +104,27 @@ def _verify(run: Run, overrides: list[str], steps: int | None, *, quiet: bool, j
         print(f"the same to the bit: {', '.join(result['compared'])}")
 
 
-def _train(training: Training, *, quiet: bool, json: bool) -> None:
-    """Train to the end, draw the plots, print the results."""
+def _train(training: Training, report: Report, *, quiet: bool, json: bool) -> None:
+    """Train to the end, judge the gates, draw the plots, print the results; `RunFailed` if a gate did not pass."""
     experiment, run = training.experiment, training.directory
     progress = Progress(experiment.config.train.epochs, "quiet" if quiet or json else "auto")
     with StopRequest() as stop:
         try:
-            summary = training.run(progress, stop)
+            with recording_failure(run):
+                summary = training.run(progress, stop)
         except Stopped:
             raise Interrupted(f"stopped after {training.place()}\n{training.what_is_kept()}", stop.exit_code) from None
         except KeyboardInterrupt:
             raise Interrupted(f"stopped at once\n{training.what_is_kept()}", stop.exit_code) from None
+        except RunFailed as failure:
+            report.failed(failure)
+            raise
+    if report.gates:
+        values = {**Figures.of_scores(summary["best"]).values, "seconds": summary["seconds"]}
+        report.judge(Figures(values, read_metrics(run.metrics)), summary["seconds"])
+        summary["gates"] = report.to_list()
+        with writing(run, "the training is complete, but its summary.json lacks the gates"):
+            write_summary(run.summary, summary)
     with writing(run, "the training is complete, its plots are not"):
         draw_plots(experiment, run, summary["best_epoch"])
     if json:
@@ -115,6 +134,8 @@ def _train(training: Training, *, quiet: bool, json: bool) -> None:
         print(f"{summary['steps']} steps in {summary['seconds']:.2f} s, {summary['parameters']} parameters")
         print(f"metrics: {run.metrics}\nsummary: {run.summary}")
         print(f"plots:   {', '.join(map(str, sorted(run.plots.iterdir())))}")
+        report.print()
+    report.raise_if_failed()
 
 
 def _smoke(experiment: Experiment, *, quiet: bool, json: bool) -> None:
@@ -152,41 +173,47 @@ def draw_plots(experiment: Experiment, run: Run, best_epoch: int) -> None:
 
 
 def evaluate(
-    selector: str | None, *, runs_dir: Path, which: str = "best", split: str = "test", json: bool = False
+    selector: str | None,
+    *,
+    runs_dir: Path,
+    which: str = "best",
+    split: str = "test",
+    json: bool = False,
+    expect: Sequence[str] = (),
+    junit: Path | None = None,
 ) -> None:
-    """Score a checkpoint of a run on one split; write eval.json; print the scores."""
+    """Score a checkpoint of a run on one split; write eval.json; print the scores; check the gates of `expect`."""
     run = Run.find(runs_dir, selector)
     if split not in SPLITS:
         raise UserError(f"--split: expected one of {', '.join(SPLITS)}, got {split!r}")
-    if not run.config.is_file():
-        raise UserError(f"{run} has no config.yaml: its training was stopped before it began")
-    path = {"best": run.best_checkpoint, "last": run.last_checkpoint}.get(which, Path(which))
-    weights, metadata = checkpoint.load(path)
-    experiment = build(load_config(run.config))
+    trained = load_trained(run, which)
+    experiment, path = trained.experiment, trained.path
     rows = experiment.data.splits.get(split)
     if rows is None:
         there = ", ".join(experiment.data.splits)
         raise UserError(f"{run.config}: the config sets no {split} rows aside (dataset.{split}); there is: {there}")
-    try:
-        load_weights(experiment.model, weights)
-    except RuntimeError as error:
-        raise UserError(f"{path} does not fit the model of {run.config}: {error}") from None
+    report = Report(run.name, gates_of_eval(experiment, split, expect), junit)
     scores = score(experiment, rows)
     result: dict[str, Any] = {
         "run": run.path,
         "checkpoint": path,
-        "epoch": metadata.get("epoch"),
+        "epoch": trained.epoch,
         "split": split,
         "rows": len(rows),
         "scores": scores,
     }
+    if report.gates:
+        report.judge(Figures.of_scores({split: scores}))
+        result["gates"] = report.to_list()
     with contextlib.suppress(PermissionError):  # someone else's run can be scored too
         write_summary(run.eval, result)
     if json:
         print_json(result)
     else:
-        print(f"{run}, {path.name} (epoch {metadata.get('epoch')}), {len(rows)} {split} rows")
+        print(f"{run}, {path.name} (epoch {trained.epoch}), {len(rows)} {split} rows")
         print_scores({split: scores}, "")
+        report.print()
+    report.raise_if_failed()
 
 
 def init(directory: Path) -> None:

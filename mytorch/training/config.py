@@ -8,6 +8,7 @@ turns out later (shapes that do not fit, a data file that is missing) is reporte
 from __future__ import annotations
 
 import glob
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -62,6 +63,7 @@ EXAMPLES = {
     "train": "train: {epochs: 100}",
     "train.epochs": "epochs: 100",
     "metrics": "metrics: [mae, rmse]",
+    "expect": "expect: {test.mae: {max: 2.5}}",
 }
 
 # What a loss is for, and the metrics of that when the config names none.
@@ -209,6 +211,48 @@ class Checkpoint(Section):
     keep: Integer = Field(default=2, ge=1)
 
 
+def _check_fall(value: Any) -> float | str | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        percent = re.fullmatch(r"\s*(\d{1,3}(?:\.\d{1,10})?)\s*%\s*", value)
+        if percent and 0 < float(percent[1]) <= 100:
+            return f"{percent[1]}%"
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf:
+        return float(value)
+    raise ValueError(expected("a number greater than 0 or a share such as 50%", value))
+
+
+class Expectation(Section):
+    """What one figure of a training must be for the training to pass; see `mytorch.training.gates`.
+
+    `falls_by` is how much lower it must be after epoch `by_epoch` (the last, if left out) than after the first: a
+    number, or a share of the first such as 50%.
+    """
+
+    max: Number | None = None
+    min: Number | None = None
+    falls_by: Annotated[float | str | None, PlainValidator(_check_fall)] = None
+    by_epoch: Integer | None = Field(None, ge=2)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_is_one_key(cls, value: Any) -> Any:
+        if isinstance(value, dict) and any(isinstance(item, dict) for item in value.values()):
+            raise ValueError("a figure's name is one key, with its dot; for example expect: {test.mae: {max: 2.5}}")
+        return value
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Expectation:
+        if self.max is None and self.min is None and self.falls_by is None:
+            raise ValueError("expected max, min or falls_by; for example {max: 2.5}")
+        if self.max is not None and self.min is not None and self.min > self.max:
+            raise ValueError(f"no number is at least {self.min:.15g} and at most {self.max:.15g}")
+        if self.by_epoch is not None and self.falls_by is None:
+            raise ValueError("by_epoch says when falls_by is looked at; for example {falls_by: 50%, by_epoch: 5}")
+        return self
+
+
 class Config(Section):
     """All that a training is made of. Made by `load_config`; two are equal when all their values are.
 
@@ -226,6 +270,7 @@ class Config(Section):
     train: Train
     metrics: tuple[Annotated[Component, Written("metric")], ...] | None = None
     checkpoint: Checkpoint = Checkpoint()
+    expect: dict[str, Expectation] = {}
 
     _source: Source = PrivateAttr()
 
@@ -270,12 +315,14 @@ class Config(Section):
         """The file that the config was read from."""
         return self._source.path
 
-    def problem(self, path: Keys, message: str) -> Problem:
+    def problem(self, path: Keys, message: str, *, key: str | None = None) -> Problem:
         """A problem with the value at `path`, such as `("model", 3, "in_features")`, at its place.
 
-        The place is that of the value or, if it was left out, of what encloses it. The message is put behind
-        the path, as in `configs/boston.yaml:9:5: model.3: expects 64 features, gets 32`.
+        The place is that of the value or, if it was left out, of what encloses it; with `key`, that of this key in
+        it. The message is put behind the path, as in `configs/boston.yaml:9:5: model.3: expects 64 features, gets 32`.
         """
+        if key is not None:
+            return self._source.problem(path, message, at=(*path, key), on_key=True)
         return self._source.problem(path, message)
 
     def build(self, path: Keys, component: Component, **supplied: Any) -> Any:
@@ -307,6 +354,8 @@ class Config(Section):
         data = self.model_dump(exclude_none=True)
         if not self.imports:
             del data["imports"]
+        if not self.expect:
+            del data["expect"]
         return dump(data)
 
 
@@ -411,7 +460,8 @@ def _problems(error: Any, source: Source) -> list[Problem]:
     if error["type"] == "missing":
         return [source.problem(path[:-1], f"missing key {path[-1]!r}{hint}")]
     if error["type"] == "extra_forbidden":
-        hint = suggest(str(path[-1]), SECTIONS[path[:-1]].model_fields)
+        section = Expectation if path[0] == "expect" and len(path) > 1 else SECTIONS[path[:-1]]
+        hint = suggest(str(path[-1]), section.model_fields)
         return [source.problem(path[:-1], f"unknown key {path[-1]!r}{hint}", at=path, on_key=True)]
     if error["type"] == "value_error":
         reason = error["ctx"]["error"]
@@ -420,7 +470,7 @@ def _problems(error: Any, source: Source) -> list[Problem]:
             source.problem(fault.path, fault.message, at=fault.at, on_key=fault.on_key)
             for fault in (fault.below(path) for fault in faults)
         ]
-    if error["type"] not in ("model_type", "tuple_type"):
+    if error["type"] not in ("model_type", "tuple_type", "dict_type"):
         hint = ""
     return [source.problem(path, explain(error) + hint)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from mytorch.training.run import to_json
@@ -30,3 +30,20 @@ def _number(value: float) -> str:
 def print_json(document: Any) -> None:
     """The document on standard output, and nothing else there."""
     print(to_json(document), flush=True)
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
+    """Cells of text in columns; those numbered in `right` are set to the right.
+
+    >>> print_table(["run", "epochs"], [["boston", "150"], ["digits", "8"]], right=[1])
+    run     epochs
+    boston     150
+    digits       8
+    """
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in [header, *rows]:
+        cells = [
+            f"{cell:>{width}}" if index in right else f"{cell:<{width}}"
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())

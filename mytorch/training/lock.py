@@ -97,6 +97,44 @@ def holder_of(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def is_held(path: Path) -> bool:
+    """Whether a living process holds the lock; nothing is written, and the lock is not kept.
+
+    >>> is_held(Path("no-such-run", "lock"))
+    False
+    """
+    holder = holder_of(path)
+    if holder is not None and holder.get("host") == socket.gethostname() and not _is_alive(holder.get("process")):
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return holder is not None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return not _take(descriptor)
+    except (OSError, UserWarning):  # a file system without locks, or with none for readers: its text decides
+        return holder is not None
+    finally:
+        os.close(descriptor)
+
+
+def _is_alive(process: Any) -> bool:
+    """False for the number of a process that has ended. On Windows that cannot be asked with a signal."""
+    if os.name == "nt" or not isinstance(process, int) or process <= 0:
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
 def _this_process() -> dict[str, Any]:
     return {
         "process": os.getpid(),

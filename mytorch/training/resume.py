@@ -14,6 +14,7 @@ from mytorch.training import atomic
 from mytorch.training.build import Experiment, build, schedule_length
 from mytorch.training.config import Config, check, load_config
 from mytorch.training.errors import UserError
+from mytorch.training.gates import gates_of_training
 from mytorch.training.loop import Training
 from mytorch.training.run import Run, writing
 from mytorch.training.saving import Loaded, newest_whole, put_aside
@@ -41,6 +42,7 @@ def reopen(run: Run, overrides: list[str], *, force: bool) -> tuple[Training, li
     before = config_of(loaded, run)
     changes = differences(before, config)
     experiment = build(config)
+    gates_of_training(experiment)  # a mistake in them must not get into the run's config
     data_changes = changes_of_data(loaded, experiment)
     _refuse(run, loaded, config, [key for key in changes if not is_harmless(key)], changes, data_changes, force)
 
@@ -123,8 +125,8 @@ def _shown(value: Any) -> str:
 
 
 def is_harmless(key: str) -> bool:
-    """Whether a key may be changed without a word: it decides how long a run is, or what is kept of it."""
-    return key == "train.epochs" or key.startswith("checkpoint.")
+    """Whether a key may be changed without a word: it decides how long a run is, what is kept of it or asked of it."""
+    return key == "train.epochs" or key.startswith(("checkpoint.", "expect."))
 
 
 def changes_of_data(loaded: Loaded, experiment: Experiment) -> list[str]:

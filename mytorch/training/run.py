@@ -8,6 +8,7 @@
         checkpoints/state-00000900.safetensors, ...     all of the training's state after that step
         plots/loss.png, predictions.png or confusion.png
         lock                            while it is being trained
+        failure.json                    why its training failed, until it is gone on with
     runs/latest                         the newest run: a symbolic link, or a text file that names it
 
 The files' own formats live here too where they are plain: the rows of metrics.csv and the JSON of the
@@ -128,6 +129,12 @@ class Run:
             selector = path.resolve().relative_to(runs_dir.resolve()).as_posix()
         return _find_by_name(runs_dir, selector)
 
+    @classmethod
+    def all(cls, runs_dir: str | os.PathLike[str]) -> list[Run]:
+        """Every run, the newest last; those of one second by number and name. Raises `UserError` if there is none."""
+        paths = [path for of_name in _existing_runs(Path(runs_dir)).values() for path in of_name]
+        return [cls(path) for path in sorted(paths, key=_age_key)]
+
     def __str__(self) -> str:
         return str(self.path)
 
@@ -156,6 +163,10 @@ class Run:
     @property
     def eval(self) -> Path:
         return self.path / "eval.json"
+
+    @property
+    def failure(self) -> Path:
+        return self.path / "failure.json"
 
     @property
     def checkpoints(self) -> Path:

@@ -84,6 +84,11 @@ def states(run: Run) -> list[Path]:
     return [path for _, path in sorted(found, reverse=True)]
 
 
+def newest_step(run: Run) -> int:
+    """The step of the newest checkpoint, whole or not; 0 if there is none."""
+    return next((int(path.stem.removeprefix("state-")) for path in states(run)), 0)
+
+
 def write_state(run: Run, step: int, arrays: Arrays, metadata: Mapping[str, Any], keep: int) -> Path:
     """Write the checkpoint of a step, then remove the oldest so that `keep` stay. OSError if it cannot be written."""
     path = run.checkpoints / f"state-{step:08d}.safetensors"

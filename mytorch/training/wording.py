@@ -47,6 +47,7 @@ _WRONG_TYPE = {
     "tuple_type": "a list",
     "list_type": "a list",
     "model_type": "a mapping",
+    "dict_type": "a mapping",
 }
 OUT_OF_LIMITS = {
     "finite_number": "a finite number",
