@@ -17,7 +17,7 @@ import numpy as np
 
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import mode, no_grad
-from mytorch.backend.dtypes import CATEGORY, of, to_numpy
+from mytorch.backend.dtypes import CATEGORY, of, to_numpy, type_name
 from mytorch.ops.inplace import check_writable, write
 
 # The result is converted to the type of `out`, which must be of the same category (bool < integer < float) or higher.
@@ -66,16 +66,6 @@ UNGUARDED = frozenset(
     multinomial nanquantile ne nonzero norm not_equal quantile searchsorted signbit softmax tensordot
     """.split()
 )
-
-_NAMES = {"float32": "Float", "float64": "Double", "float16": "Half", "uint8": "Byte", "int8": "Char"} | {
-    "int16": "Short", "int32": "Int", "int64": "Long", "bool": "Bool", "complex64": "ComplexFloat",
-    "complex128": "ComplexDouble",
-}  # fmt: skip
-
-
-def _name(array: Any) -> str:
-    """PyTorch's word for an element type in complaints."""
-    return _NAMES[of(array.dtype).name]
 
 
 def add_out(namespace: dict[str, Any], names: Iterable[str] = CONVERTED | EQUAL | DECIDED | FACTORIES) -> None:
@@ -145,8 +135,8 @@ def _decided_type(name: str, out: Any, dtype: Any) -> Any:
     if not isinstance(out, DifferentiableArray):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if dtype is not None and to_numpy(dtype) != out.array.dtype:
-        wanted = _NAMES[of(to_numpy(dtype)).name]
-        raise RuntimeError(f"dtype {wanted} does not match dtype of out parameter ({_name(out.array)})")
+        wanted = type_name(to_numpy(dtype))
+        raise RuntimeError(f"dtype {wanted} does not match dtype of out parameter ({type_name(out.array.dtype)})")
     return of(out.array.dtype)
 
 
@@ -166,7 +156,9 @@ def _write_all(name: str, outs: Any, results: tuple[Any, ...]) -> Any:
 def _write(name: str, out: Any, result: Any, converted: bool) -> None:
     here, new = out.array, result.array
     if converted and CATEGORY[new.dtype.kind] > CATEGORY[here.dtype.kind]:
-        raise RuntimeError(f"result type {_name(new)} can't be cast to the desired output type {_name(here)}")
+        raise RuntimeError(
+            f"result type {type_name(new.dtype)} can't be cast to the desired output type {type_name(here.dtype)}"
+        )
     if not converted and new.dtype != here.dtype:
         raise RuntimeError(
             f"{name}(): Expected out tensor to have dtype {of(new.dtype)}, but got {of(here.dtype)} instead"

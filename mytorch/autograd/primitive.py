@@ -23,7 +23,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -126,15 +126,13 @@ class Primitive:
         self.view = view
         self.aux = aux
         self.differentiates = joint is not None or any(v is not None for v in self.vjps)
-        self.simple = joint is None and not aux  # the engine may call the vjps without further preparation
         self.to_float = to_float
         self.plain_numbers = plain_numbers
         self.outputs = outputs
         self.differentiable = differentiable or (True,) * outputs
         self.keeps, self.keeps_out = _what_is_kept(self)
-        self.nothing: tuple[Any, ...] = (None,) * len(self.vjps)
         grad_name = grad_name or "".join(part.capitalize() for part in name.split("_")) + "Backward0"
-        self.node_type: type[PrimitiveNode] = type(grad_name, (PrimitiveNode,), {"__slots__": (), "outputs": outputs})
+        self.node_type: type[PrimitiveNode] = type(grad_name, (PrimitiveNode,), {"__slots__": ()})
         if self.vjps and len(self.vjps) <= 2 and joint is None:
             self._prepare_fast_road()
         TABLE[name] = self
@@ -163,11 +161,17 @@ class Primitive:
         return f"<primitive {self.name}>"
 
 
+@functools.cache
+def _parameters(vjp: Vjp) -> Mapping[str, inspect.Parameter]:
+    """A vjp's parameters by name, read once: several entries of the table may share a vjp."""
+    return inspect.signature(vjp).parameters
+
+
 def _what_is_kept(primitive: Primitive) -> tuple[tuple[tuple[bool, ...], ...], tuple[bool, ...]]:
     """Read from each vjp's parameter names which inputs it needs, and whether it needs the result."""
     keeps, keeps_out = [], []
     for function in [primitive.joint] if primitive.joint else primitive.vjps:
-        names = [] if function is None else list(inspect.signature(function).parameters)
+        names = [] if function is None else list(_parameters(function))
         keeps_out.append(bool(names) and not names[2].startswith("_"))
         if function is None:
             keeps.append((False,) * len(primitive.vjps))
@@ -178,7 +182,7 @@ def _what_is_kept(primitive: Primitive) -> tuple[tuple[tuple[bool, ...], ...], t
 
 def input_names(primitive: Primitive, vjp: Vjp) -> list[str]:
     """The parameters that stand for inputs. In a joint vjp, options come after a star."""
-    parameters = inspect.signature(vjp).parameters
+    parameters = _parameters(vjp)
     if primitive.joint is None:
         return list(parameters)[3 : 3 + len(primitive.vjps)]
     return [n for n, p in parameters.items() if p.kind is not inspect.Parameter.KEYWORD_ONLY][3:]
@@ -189,9 +193,7 @@ def kept_for(primitive: Primitive, needs: tuple[bool, ...]) -> tuple[tuple[bool,
     """For inputs of which `needs` require gradients: which to keep, whether the result, and which as shapes."""
     if primitive.joint is not None:
         names = input_names(primitive, primitive.joint)
-        variadic = any(
-            p.kind is inspect.Parameter.VAR_POSITIONAL for p in inspect.signature(primitive.joint).parameters.values()
-        )
+        variadic = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in _parameters(primitive.joint).values())
         if variadic:
             names = names[:-1] + names[-1:] * (len(needs) - len(names) + 1)
         keep = tuple(not n.startswith("_") for n in names)

@@ -111,7 +111,8 @@ def walk(
                     pending[edge.number] = [edge, gi, False]
                     heappush(heap, -edge.number)
             else:
-                owned = not create_graph and node.primitive is not None and gi is not g and gi.base is None
+                ours = node.primitive is not None and node.post_hooks is None
+                owned = ours and not create_graph and gi is not g and gi.base is None
                 _add(arrived, id(edge), edge, gi, owned)
         if not keep_graph and (node.tensors or node.out is not None or node.primitive is None):
             node.release()

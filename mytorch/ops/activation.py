@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mytorch.autograd.application import apply, convert
 from mytorch.autograd.primitive import Primitive
-from mytorch.backend.dtypes import finfo, to_numpy
+from mytorch.backend.dtypes import finfo, to_numpy, type_name
 from mytorch.ops import elementwise
 from mytorch.ops.dims import normalize_dim
 from mytorch.ops.elementwise import sigmoid, tanh
@@ -199,19 +199,9 @@ def _log_softmax_forward(xp: Any, x: Any, axis: tuple[int, ...]) -> Any:
 # --- what users call ------------------------------------------------------------------------------------------------
 
 
-def scalar_name(x: Tensor) -> str:
-    """PyTorch's name of the element type in error messages.
-
-    >>> import mytorch
-    >>> scalar_name(mytorch.tensor([1]))
-    'Long'
-    """
-    return str(x.type()).removeprefix("torch.").removesuffix("Tensor")
-
-
 def _activate(primitive: Primitive, x: Any, inplace: bool = False, kinds: str = "fc", **options: Any) -> Any:
     if x.array.dtype.kind not in kinds:
-        raise RuntimeError(f"\"{primitive.name}_cpu\" not implemented for '{scalar_name(x)}'")
+        raise RuntimeError(f"\"{primitive.name}_cpu\" not implemented for '{type_name(x.array.dtype)}'")
     out = apply(primitive, x, **options)
     return become(x, out) if inplace else out
 
@@ -313,7 +303,8 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     largest = finfo(input.dtype).max
     if not 0 <= lambd <= largest:
         raise RuntimeError(
-            f"lambda must be in range [0, {largest:g}] for input dtype {scalar_name(input)}, but found {lambd:g}"
+            f"lambda must be in range [0, {largest:g}] for input dtype {type_name(input.array.dtype)}, "
+            f"but found {lambd:g}"
         )
     return _activate(_softshrink, input, lambd=lambd)
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from mytorch.autograd.application import apply
 from mytorch.autograd.primitive import Primitive
+from mytorch.backend.dtypes import type_name
 from mytorch.ops import reduction as reductions
-from mytorch.ops.activation import log_softmax, scalar_name
+from mytorch.ops.activation import log_softmax
 from mytorch.ops.arithmetic import where
 from mytorch.ops.loss import check_reduction
 from mytorch.ops.shape import permute, reshape
@@ -130,7 +131,7 @@ def _classes(x: Any, target: Any, weight: Any, ignore_index: int) -> tuple[Any, 
     count = x.array.shape[1]
     classes = target.array.reshape(-1)
     if classes.dtype.kind not in "iu":
-        raise RuntimeError(f"expected scalar type Long but found {scalar_name(target)}")
+        raise RuntimeError(f"expected scalar type Long but found {type_name(target.array.dtype)}")
     if weight is not None and weight.array.shape != (count,):
         raise RuntimeError(
             f"weight tensor should be defined either for all {count} classes or no classes but got weight tensor of "
@@ -228,7 +229,7 @@ def _cross_entropy_of_probabilities(
 ) -> Any:
     if target.array.dtype.kind != "f":
         raise RuntimeError(
-            f"Expected floating point type for target with class probabilities, got {scalar_name(target)}"
+            f"Expected floating point type for target with class probabilities, got {type_name(target.array.dtype)}"
         )
     if ignore_index >= 0:
         raise RuntimeError("ignore_index is not supported for floating point target")

@@ -13,8 +13,7 @@ import numpy as np
 
 from mytorch.autograd.application import apply, convert
 from mytorch.autograd.primitive import Primitive
-from mytorch.backend.dtypes import finfo
-from mytorch.ops.activation import scalar_name
+from mytorch.backend.dtypes import finfo, type_name
 from mytorch.ops.clamping import clamp_min
 from mytorch.ops.dims import normalize_dim
 from mytorch.ops.normalization_kernels import BATCH_NORM, FIXED_NORM, GROUP_NORM, INSTANCE_NORM, LAYER_NORM, RMS_NORM
@@ -35,7 +34,7 @@ def _normalize(name: str, primitive: Primitive, x: Any, w: Any, b: Any, **option
     """Apply a primitive after a look at the element types; float16 is computed in float32."""
     dtype = x.array.dtype
     if dtype.kind != "f":
-        raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_name(x)}'")
+        raise NotImplementedError(f"\"{name}\" not implemented for '{type_name(x.array.dtype)}'")
     if dtype.char != "e":
         return apply(primitive, x, w, b, **options)
     w, b = [None if t is None else convert(t, _SINGLE) for t in (w, b)]

@@ -18,11 +18,11 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from mytorch.backend import atomic
 from mytorch.backend import device as devices
 from mytorch.serialization.archive import Archive, write_archive
 from mytorch.serialization.pickle_reader import PickleReader
@@ -61,17 +61,8 @@ def save(obj: object, f: str | os.PathLike[str] | BinaryIO) -> None:
         with open(path, "wb") as file:
             write_archive(file, pickled, writer.storages)
         return
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            write_archive(file, pickled, writer.storages)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:  # Ctrl-C too: no temporary file may stay
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    with atomic.replacing(path) as file:
+        write_archive(file, pickled, writer.storages)
 
 
 def load(

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.training import atomic
+from mytorch.backend import atomic
 from mytorch.training.errors import UserError
 
 _KEY = "mytorch"

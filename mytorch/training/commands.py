@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mytorch.training import atomic
+from mytorch.backend import atomic
 from mytorch.training.build import Experiment, build
 from mytorch.training.config import load_config
 from mytorch.training.console import print_json, print_scores

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mytorch.training import atomic
+from mytorch.backend import atomic
 from mytorch.training.build import Experiment
 from mytorch.training.config import Config, Expectation
 from mytorch.training.errors import ConfigError, Place, Problem, RunFailed, UserError, closest

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mytorch.training import atomic
+from mytorch.backend import atomic
 from mytorch.training.build import Experiment, build, schedule_length
 from mytorch.training.config import Config, check, load_config
 from mytorch.training.errors import UserError

@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.training import atomic
+from mytorch.backend import atomic
 from mytorch.training.errors import RunFailed, UserError
 
 LATEST = "latest"

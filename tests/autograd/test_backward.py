@@ -356,3 +356,14 @@ def test_threads_do_not_disturb_each_other():
     for t in threads:
         t.join()
     assert results == {k: 6.0 * k for k in range(4)}
+
+
+def test_a_gradient_that_a_nodes_hook_has_returned_stays_the_hooks():
+    x = leaf(1.0, 2.0)
+    y = x.exp()
+    returned = torch.tensor([5.0, 7.0], dtype=torch.float64)
+    y.grad_fn.register_hook(lambda grad_inputs, grad_outputs: (returned,))
+    y.sum().backward(retain_graph=True)
+    y.sum().backward()
+    assert x.grad.tolist() == [10.0, 14.0]
+    assert returned.tolist() == [5.0, 7.0]

@@ -316,7 +316,7 @@ def test_a_file_that_cannot_be_written_is_told_with_the_failure(tmp_path, monkey
         raise OSError(28, "No space left on device")
 
     report = Report("boston", [Limit("a", "<=", 1.0)], tmp_path / "gates.xml")
-    monkeypatch.setattr("mytorch.training.atomic.write_text", full)
+    monkeypatch.setattr("mytorch.backend.atomic.write_text", full)
     with pytest.raises(RunFailed, match=r"the loss is nan\ncannot write .*gates.xml: No space left on device"):
         report.failed(RunFailed("the loss is nan"))
     with pytest.raises(RunFailed, match=r"^cannot write"):

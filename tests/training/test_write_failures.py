@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from mytorch.training import atomic, checkpoint
+from mytorch.backend import atomic
+from mytorch.training import checkpoint
 from mytorch.training import run as run_module
 from mytorch.training.build import build
 from mytorch.training.config import load_config

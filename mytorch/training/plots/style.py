@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mytorch.training import atomic
+from mytorch.backend import atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

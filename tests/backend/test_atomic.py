@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mytorch.training import atomic
+from mytorch.backend import atomic
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     program = (
         "import sys\n"
-        "from mytorch.training import atomic\n"
+        "from mytorch.backend import atomic\n"
         "for number in range(10**9):\n"
         "    atomic.write_bytes(sys.argv[1], b'%d' % (number % 10) * 200_000)\n"
         "    print(number, flush=True)\n"

@@ -11,7 +11,9 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 # What a file system answers that cannot fsync a folder, or a user who may write in a folder but not list it.
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF}
@@ -29,11 +31,17 @@ def write_bytes(path: str | os.PathLike[str], data: bytes | bytearray | memoryvi
     ...     Path(folder, "a.bin").read_bytes()
     b'abc'
     """
-    path = Path(path)
+    with replacing(Path(path)) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file to write to, which takes the name `path` when the block is left, or vanishes if it fails."""
     temporary = temporary_name(path)
     try:
         with open(temporary, "xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
