@@ -8,37 +8,18 @@ turns out later (shapes that do not fit, a data file that is missing) is reporte
 from __future__ import annotations
 
 import glob
-import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    PrivateAttr,
-    SerializerFunctionWrapHandler,
-    Strict,
-    ValidationError,
-    ValidationInfo,
-    model_serializer,
-    model_validator,
-)
-from pydantic_core import core_schema
+from pydantic import AfterValidator, Field, PrivateAttr, Strict, ValidationError, model_validator
 
-from mytorch.data.normalize import NormalizeKind
-from mytorch.data.split import SplitRule
 from mytorch.training.components import (
     Component,
     ComponentError,
     Fault,
-    Kind,
     Registries,
     Registry,
     resolve,
@@ -48,7 +29,18 @@ from mytorch.training.errors import ConfigError, Problem, closest, suggest
 from mytorch.training.imports import UnimportableError, add_imports
 from mytorch.training.metrics import METRICS
 from mytorch.training.overrides import apply_overrides
-from mytorch.training.wording import expected, explain, show
+from mytorch.training.sections import (
+    Checkpoint,
+    Dataset,
+    Expectation,
+    Integer,
+    Normalize,
+    Section,
+    Split,
+    Train,
+    Written,
+)
+from mytorch.training.wording import explain, show
 from mytorch.training.yaml_source import Keys, Source, dump, load
 
 # What to write where a key is missing or is no list or mapping.
@@ -81,20 +73,6 @@ DEFAULT_METRICS: dict[LossKind, list[Any]] = {
 RESERVED_NAMES = frozenset({"latest"})
 
 
-@dataclass(frozen=True)
-class Written:
-    """Tells pydantic that a field is a component of this kind: read by `resolve`, written by `to_data`."""
-
-    kind: Kind
-
-    def __get_pydantic_core_schema__(self, annotation: Any, handler: Any) -> core_schema.CoreSchema:
-        written = core_schema.plain_serializer_function_ser_schema(Component.to_data)
-        return core_schema.with_info_plain_validator_function(self._resolve, serialization=written)
-
-    def _resolve(self, value: Any, info: ValidationInfo[Registries]) -> Component:
-        return resolve(self.kind, value, info.context, Dataset.own_keys() if self.kind == "dataset" else ())
-
-
 def _check_name(name: str) -> str:
     if not re.fullmatch(r"[^\W_]([\w.-]*[\w-])?", name) or len(name) > 100:
         raise ValueError(
@@ -110,147 +88,6 @@ def _check_model(layers: tuple[Component, ...]) -> tuple[Component, ...]:
     if not layers:
         raise ValueError("expected at least one layer, got an empty list")
     return layers
-
-
-def _check_batch_size(value: Any) -> int | Literal["full"]:
-    if value == "full":
-        return "full"
-    if type(value) is int and value >= 1:
-        return value
-    raise ValueError(expected("an integer of at least 1 or 'full'", value))
-
-
-Integer = Annotated[int, Strict()]
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-Flag = Annotated[bool, Strict()]
-
-
-class Section(BaseModel):
-    """A part of the config: keys that it does not know are errors, and it does not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Split(Section):
-    """Which rows are set aside: rows 0, N, 2N, ... (`every: N`), or a `fraction` that the seed draws."""
-
-    every: Integer | None = Field(None, ge=2)
-    fraction: Number | None = Field(None, gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Split:
-        self.rule()
-        return self
-
-    def rule(self) -> SplitRule:
-        """The same for `mytorch.data`, which knows what makes sense."""
-        return SplitRule(every=self.every, fraction=self.fraction)
-
-
-class Normalize(Section):
-    """How inputs and target are scaled, by what the training rows show."""
-
-    inputs: NormalizeKind = "none"
-    target: NormalizeKind = "none"
-
-
-class Dataset(Section):
-    """Where the rows come from (`source`: the key `type` and the source's own arguments) and their use.
-
-    `test` and `validation` left out set no rows aside. `batch_size: full` is all training rows. `workers` are threads
-    that read batches ahead; they change no number.
-    """
-
-    source: Annotated[Component, Written("dataset")]
-    test: Split | None = None
-    validation: Split | None = None
-    normalize: Normalize = Normalize()
-    batch_size: Annotated[int | Literal["full"], PlainValidator(_check_batch_size)] = 32
-    shuffle: Flag = True
-    workers: Integer = Field(0, ge=0)
-
-    @classmethod
-    def own_keys(cls) -> list[str]:
-        """The keys that stand beside those of the source."""
-        return [key for key in cls.model_fields if key != "source"]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _part_source(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return {"source": value}
-        own = cls.own_keys()
-        source = {key: argument for key, argument in value.items() if key not in own}
-        return {"source": source} | {key: argument for key, argument in value.items() if key in own}
-
-    @model_serializer(mode="wrap")
-    def _join_source(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        data = serialize(self)
-        source = data.pop("source")
-        return {**({"type": source} if isinstance(source, str) else source), **data}
-
-
-class Train(Section):
-    """How long and how. `scheduler_step` left out is what PyTorch's documentation does with the scheduler."""
-
-    epochs: Integer = Field(ge=1)
-    clip_grad_norm: Number | None = Field(None, gt=0)
-    scheduler_step: Literal["epoch", "batch"] | None = None
-
-
-class Checkpoint(Section):
-    """When all of the training's state is saved, and how many of these checkpoints are kept.
-
-    Whichever comes first, if several are given. If none is: after the first epoch, then every 10 seconds or more
-    rarely, so that it costs a fiftieth of the time at most. Always at the end and when the training is stopped.
-    """
-
-    every_epochs: Integer | None = Field(default=None, ge=1)
-    every_steps: Integer | None = Field(default=None, ge=1)
-    every_minutes: Number | None = Field(default=None, gt=0)
-    keep: Integer = Field(default=2, ge=1)
-
-
-def _check_fall(value: Any) -> float | str | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        percent = re.fullmatch(r"\s*(\d{1,3}(?:\.\d{1,10})?)\s*%\s*", value)
-        if percent and 0 < float(percent[1]) <= 100:
-            return f"{percent[1]}%"
-    elif isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf:
-        return float(value)
-    raise ValueError(expected("a number greater than 0 or a share such as 50%", value))
-
-
-class Expectation(Section):
-    """What one figure of a training must be for the training to pass; see `mytorch.training.gates`.
-
-    `falls_by` is how much lower it must be after epoch `by_epoch` (the last, if left out) than after the first: a
-    number, or a share of the first such as 50%.
-    """
-
-    max: Number | None = None
-    min: Number | None = None
-    falls_by: Annotated[float | str | None, PlainValidator(_check_fall)] = None
-    by_epoch: Integer | None = Field(None, ge=2)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_is_one_key(cls, value: Any) -> Any:
-        if isinstance(value, dict) and any(isinstance(item, dict) for item in value.values()):
-            raise ValueError("a figure's name is one key, with its dot; for example expect: {test.mae: {max: 2.5}}")
-        return value
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Expectation:
-        if self.max is None and self.min is None and self.falls_by is None:
-            raise ValueError("expected max, min or falls_by; for example {max: 2.5}")
-        if self.max is not None and self.min is not None and self.min > self.max:
-            raise ValueError(f"no number is at least {self.min:.15g} and at most {self.max:.15g}")
-        if self.by_epoch is not None and self.falls_by is None:
-            raise ValueError("by_epoch says when falls_by is looked at; for example {falls_by: 50%, by_epoch: 5}")
-        return self
 
 
 class Config(Section):
@@ -270,7 +107,7 @@ class Config(Section):
     train: Train
     metrics: tuple[Annotated[Component, Written("metric")], ...] | None = None
     checkpoint: Checkpoint = Checkpoint()
-    expect: dict[str, Expectation] = {}
+    expect: dict[str, Expectation] = Field({})
 
     _source: Source = PrivateAttr()
 

@@ -18,9 +18,10 @@ from typing import Any
 
 from mytorch.backend import atomic
 from mytorch.training.build import Experiment
-from mytorch.training.config import Config, Expectation
+from mytorch.training.config import Config
 from mytorch.training.errors import ConfigError, Place, Problem, RunFailed, UserError, closest
 from mytorch.training.run import Row
+from mytorch.training.sections import Expectation
 
 SPLITS = ("train", "validation", "test")
 _HOLDS: dict[str, Callable[[float, float], bool]] = {

@@ -22,7 +22,7 @@ from mytorch.training.packing import Arrays
 from mytorch.training.run import Run
 
 if TYPE_CHECKING:
-    from mytorch.training.config import Checkpoint
+    from mytorch.training.sections import Checkpoint
 
 _STATE = re.compile(r"state-(\d+)\.safetensors")
 DAMAGED = ".damaged"  # added to the name of one that cannot be read, so that it is neither used nor written over

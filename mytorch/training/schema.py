@@ -25,10 +25,11 @@ from mytorch.training.components import (
     parameters_of,
     standard_registries,
 )
-from mytorch.training.config import Config, Written
+from mytorch.training.config import Config
 from mytorch.training.console import print_json
 from mytorch.training.errors import UserError
 from mytorch.training.imports import UnimportableError, add_imports
+from mytorch.training.sections import Written
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MARK = "$component"  # stands for a reference until pydantic is done

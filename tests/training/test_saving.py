@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mytorch.training import saving
-from mytorch.training.config import Checkpoint
 from mytorch.training.run import Run
 from mytorch.training.saving import SavingPlan, newest_whole, states, write_state
+from mytorch.training.sections import Checkpoint
 
 
 @pytest.fixture
