@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
+import os
+import subprocess
+import sys
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 
 import mytorch
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +41,46 @@ def load_file():
         return module
 
     return load
+
+
+@pytest.fixture(scope="session")
+def mytorch_process():
+    """The command line in a process of its own, as a user starts it: warnings are errors, a traceback fails the test.
+
+    `input` goes to its standard input; `text=False` gives bytes. Returns what `subprocess.run` does.
+    """
+
+    def run(*arguments, cwd, check=0, input=None, text=True, **environment):
+        settings = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)],
+            cwd=cwd, env={**os.environ, **settings, **environment}, input=input, capture_output=True, timeout=120,
+            **({"encoding": "utf-8"} if text else {}),
+        )  # fmt: skip
+        assert ("Traceback" if text else b"Traceback") not in done.stderr, done.stderr
+        assert done.returncode == check, (done.returncode, done.stdout, done.stderr)
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def mytorch_command():
+    """The command line in this process, which is quicker; a traceback fails the test. Returns `stdout` and `stderr`."""
+    import cli
+
+    def run(*arguments, cwd, check=0):
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.chdir(cwd),
+            mock.patch.object(sys, "argv", ["mytorch", *map(str, arguments)]),
+            mock.patch.object(warnings, "showwarning"),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as ended,
+        ):
+            cli.main()
+        assert (ended.value.code or 0) == check, out.getvalue() + err.getvalue()
+        return SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue())
+
+    return run
