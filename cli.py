@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -58,6 +58,7 @@ Examples:
   mytorch train configs/boston.yaml
   mytorch train configs/boston.yaml optimizer.lr=1e-3 model.0.out_features=128 seed=3
   mytorch train configs/boston.yaml --smoke
+  mytorch train configs/boston.yaml --seeds 0-4
   mytorch train configs/boston.yaml --expect 'test.mae<=2.5' --expect 'seconds<60' --junit gates.xml"""
 )
 def train(
@@ -75,6 +76,16 @@ def train(
     runs_dir: RunsDir = Path("runs"),
     name: Annotated[
         str | None, typer.Option(help="The run's name, instead of the config's.", show_default=False)
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(metavar="SEEDS", help="Train once with each seed, such as 0-4 or 1,7,20.", show_default=False),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Train N times, each time with another Nth of the rows as test rows.", show_default=False
+        ),
     ] = None,
     expect: Expect = None,
     junit: JUnit = None,
@@ -94,6 +105,8 @@ def train(
         json=json,
         expect=expect or [],
         junit=junit,
+        seeds=seeds,
+        folds=folds,
     )
 
 
@@ -150,6 +163,31 @@ def resume(
 
 
 @app.command(
+    epilog="""\b
+Examples:
+  mytorch check configs/boston.yaml
+  mytorch check configs/boston.yaml model.0.out_features=512
+  mytorch check configs/*.yaml --json"""
+)
+def check(
+    configs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CONFIG ... [KEY=VALUE ...]",
+            help="One or more YAML files; with a single one, changes to it, such as optimizer.lr=1e-3.",
+            show_default=False,
+        ),
+    ],
+    runs_dir: RunsDir = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Check configs by one step of each, and show what their models are made of."""
+    from mytorch.training.check import check_configs
+
+    check_configs(configs, runs_dir=runs_dir, json=json)
+
+
+@app.command(
     "eval",
     epilog="""\b
 Examples:
@@ -185,6 +223,77 @@ def evaluate(
 @app.command(
     epilog="""\b
 Examples:
+  mytorch predict boston new.csv
+  mytorch predict boston new.csv -o predictions.csv --keep id,street
+  cat new.csv | mytorch predict boston - --format jsonl | head
+  mytorch predict digits images/ --divide 255
+  mytorch predict runs/boston/20260131-142501 'parts/*.csv.gz' --checkpoint last -o predictions.csv.gz"""
+)
+def predict(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run directory, or the beginning of a run's name; latest: the last.")
+    ],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT",
+            help="CSV files with the training's feature columns, arrays (.npy, IDX), PNG images or a directory of "
+            "them; a pattern in quotes for several; - for CSV from standard input.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to write; standard output if left out.", show_default=False
+        ),
+    ] = None,
+    format: Annotated[
+        Literal["csv", "jsonl"], typer.Option(help="csv, or jsonl: a JSON document on each line.")
+    ] = "csv",
+    keep: Annotated[
+        str, typer.Option(metavar="COLUMN,...", help="Columns of the input to carry over.", show_default=False)
+    ] = "",
+    delimiter: Annotated[
+        str | None, typer.Option(help="Of CSV files, if not as in training.", show_default=False)
+    ] = None,
+    decimal: Annotated[
+        str | None, typer.Option(help="The decimal mark, if not as in training.", show_default=False)
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of CSV files, if not as in training.", show_default=False)
+    ] = None,
+    divide: Annotated[
+        float | None,
+        typer.Option(metavar="NUMBER", help="Divide pixels and arrays by it first.", show_default=False),
+    ] = None,
+    checkpoint: Annotated[str, typer.Option(help="best, last, or a checkpoint file.")] = "best",
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows that go through the model at once.")] = 4096,
+    runs_dir: RunsDir = Path("runs"),
+    quiet: Quiet = False,
+) -> None:
+    """Predict new rows or images with a trained model; the data of the training is not needed."""
+    from mytorch.training.predict import predict as predict_inputs
+
+    predict_inputs(
+        run,
+        inputs,
+        runs_dir=runs_dir,
+        output=output,
+        which=checkpoint,
+        keep=keep,
+        delimiter=delimiter,
+        decimal=decimal,
+        encoding=encoding,
+        divide=divide,
+        batch_size=batch_size,
+        kind=format,
+        quiet=quiet,
+    )
+
+
+@app.command(
+    epilog="""\b
+Examples:
   mytorch runs
   mytorch runs --state interrupted
   mytorch runs --sort best --json"""
@@ -196,7 +305,7 @@ def runs(
         typer.Option(help="Only these runs: running, finished, interrupted or failed.", show_default=False),
     ] = None,
     sort: Annotated[
-        str, typer.Option(metavar="KEY", help="started, name, state, epochs, best or seconds; ascending.")
+        str, typer.Option(metavar="KEY", help="started, name, state, epochs, best (the best first) or seconds.")
     ] = "started",
     json: Json = False,
 ) -> None:
@@ -239,6 +348,27 @@ def compare(
 @app.command(
     epilog="""\b
 Examples:
+  mytorch bisect boston/20260131-142501 boston/20260131-150210
+  mytorch bisect runs/mine/latest-good runs/mine/broken --json
+Exit code 0: the runs are the same to the bit; 1: they differ."""
+)
+def bisect(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN RUN", help="Two run directories, or beginnings of runs' names."),
+    ],
+    runs_dir: RunsDir = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Find the first step and tensor at which two trainings diverge."""
+    from mytorch.training.bisect import bisect as bisect_runs
+
+    bisect_runs(runs, runs_dir=runs_dir, json=json)
+
+
+@app.command(
+    epilog="""\b
+Examples:
   mytorch plot
   mytorch plot boston"""
 )
@@ -254,10 +384,60 @@ def plot(
     runs_dir: RunsDir = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Draw the plots of a run again, from its metrics and its best weights."""
+    """Draw all plots of a run, from the files in its directory."""
     from mytorch.training.redraw import redraw
 
     redraw(run, runs_dir=runs_dir, json=json)
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  mytorch export --to onnx
+  mytorch export boston --to safetensors --checkpoint last -o boston.safetensors
+  mytorch export runs/boston/20260131-142501 --to pytorch -o train_boston.py"""
+)
+def export(
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="FORM",
+            help="safetensors: the weights; onnx: the model, for onnxruntime and others; "
+            "pytorch: a script that trains the same in PyTorch.",
+        ),
+    ],
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            help="A run directory, or the beginning of a run's name; the latest run if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where it goes; into the run's directory if left out. A file that is there is replaced.",
+            show_default=False,
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(help="Whose weights: best, last, or a checkpoint file; best if left out.", show_default=False),
+    ] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="ONNX: the bare network, without the scaling of inputs and results.")
+    ] = False,
+    runs_dir: RunsDir = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Write a run's model for other programs."""
+    from mytorch.interop.export import export as export_run
+
+    export_run(run, to=to, runs_dir=runs_dir, output=output, checkpoint=checkpoint, raw=raw, json=json)
 
 
 @app.command(
@@ -294,6 +474,22 @@ def init(
     commands.init(directory)
 
 
+@app.command(
+    epilog="""\b
+Examples:
+  mytorch doctor
+  mytorch doctor --runs-dir /data/runs --json"""
+)
+def doctor(
+    runs_dir: RunsDir = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Look at this installation and machine, and say what to mend."""
+    from mytorch.training.doctor import doctor as look
+
+    look(runs_dir=runs_dir, json=json)
+
+
 def main() -> None:
     """Run the command line. Exit code 2: a user's mistake; 1: a failed run; 130 or 143: interrupted."""
     warnings.showwarning = _show_warning
@@ -302,7 +498,12 @@ def main() -> None:
     except Exception as error:
         code = _exit_code(error)
         if code is None:
-            raise
+            from mytorch.training.own_code import own_place, told
+
+            if not own_place(error):
+                raise
+            print(f"error: in your own code: {told(error)}", file=sys.stderr)
+            sys.exit(1)
         print(f"{'' if code > 128 else 'error: '}{error}", file=sys.stderr)
         sys.exit(code)
 

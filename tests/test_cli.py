@@ -71,7 +71,8 @@ def only_run(folder: Path, name: str = "small") -> Path:
 def test_train_writes_the_run_and_says_where(folder):
     done = mytorch("train", "small.yaml", cwd=folder)
     run = only_run(folder)
-    assert {p.name for p in run.iterdir()} == {"config.yaml", "metrics.csv", "summary.json", "checkpoints", "plots"}
+    files = {"config.yaml", "metrics.csv", "norms.csv", "predictions.csv", "summary.json", "checkpoints", "plots"}
+    assert {p.name for p in run.iterdir()} == files
     assert {p.name for p in (run / "plots").iterdir()} == {"loss.png", "predictions.png"}
     states = {"state-00000003.safetensors", "state-00000012.safetensors"}  # after the first epoch, and at the end
     assert {p.name for p in (run / "checkpoints").iterdir()} == {"best.safetensors", "last.safetensors", *states}

@@ -84,7 +84,8 @@ def only_run(folder: Path) -> Path:
 def results(run: Path) -> list[object]:
     rows = [line.split(",")[:1] + line.split(",")[2:] for line in (run / "metrics.csv").read_text().splitlines()]
     weights = [(run / "checkpoints" / f"{which}.safetensors").read_bytes() for which in ("best", "last")]
-    return [rows, weights, json.loads((run / "summary.json").read_text()) | {"seconds": 0}]
+    tables = [(run / name).read_text() for name in ("norms.csv", "predictions.csv")]
+    return [rows, tables, weights, json.loads((run / "summary.json").read_text()) | {"seconds": 0}]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -91,6 +91,12 @@ def test_runs_as_json_sorted_and_filtered(trained):
     first, second = (json.loads((run / "summary.json").read_text()) for run in runs_of(trained))
     by_best = listed(trained, "--sort", "best", "--state", "finished")
     assert [line["best"]["value"] for line in by_best] == sorted(s["best"]["test"]["mae"] for s in (first, second))
+    mytorch("train", "small.yaml", "metrics=[r2]", "-q", "--name", "by-r2", cwd=trained)
+    mytorch("train", "small.yaml", "metrics=[r2]", "optimizer.lr=1e-5", "-q", "--name", "by-r2", cwd=trained)
+    by_r2 = [line["best"]["value"] for line in listed(trained, "--sort", "best") if line["name"] == "by-r2"]
+    shutil.rmtree(trained / "runs" / "by-r2")
+    assert by_r2 == sorted(by_r2, reverse=True)  # of which more is better
+    assert by_r2[0] > by_r2[1]
     assert [line["state"] for line in listed(trained, "--sort", "state")] == ["finished", "finished", "failed"]
     (failed,) = listed(trained, "--state", "failed")
     assert failed == {
@@ -163,10 +169,12 @@ def test_plot_draws_the_same_pictures_again(folder):
     shutil.rmtree(run / "plots")
     relative = run.relative_to(folder)
     done = mytorch("plot", str(relative), cwd=folder)
-    assert {path.name: path.read_bytes() for path in (run / "plots").iterdir()} == before
-    assert f"plots:   {relative}/plots/loss.png, {relative}/plots/predictions.png" in done.stdout
+    after = {path.name: path.read_bytes() for path in (run / "plots").iterdir()}
+    assert {name: after[name] for name in before} == before
+    assert set(after) == {"layers.png", "loss.png", "metrics.png", "predictions.png", "residuals.png"}, "all of them"
+    assert f"{relative}, predictions.csv (epoch 5)\nplots:   {relative}/plots/layers.png, " in done.stdout
     document = json.loads(mytorch("plot", str(relative), "--json", cwd=folder).stdout)
-    assert document["plots"] == [f"{relative}/plots/{name}" for name in sorted(before)]
+    assert document["plots"] == [f"{relative}/plots/{name}" for name in sorted(after)]
 
 
 def test_plot_of_a_run_without_epochs_or_weights(folder):

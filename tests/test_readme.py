@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mytorch.training.build import build
 from mytorch.training.config import load_config
 
 ROOT = Path(__file__).parents[1]
@@ -32,10 +33,11 @@ def test_the_configs_load(text, tmp_path):
     (tmp_path / "boston.yaml").write_text(config, encoding="utf-8")
     shown = load_config(tmp_path / "boston.yaml")
     assert shown == load_config(ROOT / "configs" / "boston.yaml"), "the README shows what ships"
-    (tmp_path / "layers.py").write_text(blocks(text, "python")[1], encoding="utf-8")
+    (tmp_path / "nets.py").write_text(blocks(text, "python")[1], encoding="utf-8")
     rest = "dataset: boston\nloss: MSELoss\noptimizer: {type: SGD, lr: 0.1}\ntrain: {epochs: 1}\n"
     (tmp_path / "own.yaml").write_text(own + rest, encoding="utf-8")
-    assert load_config(tmp_path / "own.yaml").model[0].type == "Scale"
+    model = build(load_config(tmp_path / "own.yaml")).model
+    assert (type(model).__name__, model.first.weight.shape, model.last.weight.shape) == ("MyNet", (64, 13), (1, 64))
 
 
 def test_links_lead_somewhere():

@@ -15,6 +15,7 @@ from mytorch.data.dataset import (
     random_split,
 )
 from mytorch.data.dialect import Dialect
+from mytorch.data.idx import read_idx, read_idx_parts
 from mytorch.data.loader import DataLoader, get_worker_info
 from mytorch.data.normalize import Normalizer
 from mytorch.data.prepare import DataWarning, Preparation, PreparedData, Split, prepare
@@ -65,4 +66,6 @@ __all__ = [
     "random_split",
     "read_csv",
     "read_csv_parts",
+    "read_idx",
+    "read_idx_parts",
 ]

@@ -59,7 +59,11 @@ class MappedRows:
 
 
 def prepare_arrays(
-    data: ArrayData, parts: dict[str, Rows], normalize_inputs: NormalizeKind, normalize_target: NormalizeKind
+    data: ArrayData,
+    parts: dict[str, Rows],
+    normalize_inputs: NormalizeKind,
+    normalize_target: NormalizeKind,
+    kept: Preparation | None = None,
 ) -> tuple[Preparation, dict[str, Split]]:
     """What `Preparation.fit` and `.split` do for tables: learn from the rows under ``train``, make every part.
 
@@ -70,7 +74,6 @@ def prepare_arrays(
     input_normalizer = _fit(normalize_inputs, data.inputs, parts["train"], is_table)
     class_names: list[str] | None = None
     original: npt.NDArray[Any]
-    prepared: npt.NDArray[Any]
     if data.task == "classification":
         refuse_normalized_classes(data.source, normalize_target)
         classes, numbers = np.unique(data.targets, return_inverse=True)
@@ -78,17 +81,19 @@ def prepare_arrays(
             raise DataError(f"{data.source}: the targets of a classification are at least 2 different whole numbers")
         class_names = [str(int(value)) for value in classes]
         target_normalizer = Normalizer.fit("none", np.zeros((1, 1)))
-        original = prepared = numbers.astype(np.int64)
+        original = numbers.astype(np.int64)
     else:
         original = data.targets.astype(np.float64)[:, None]
         target_normalizer = Normalizer.fit(normalize_target, original[parts["train"]])
-        prepared = target_normalizer.apply(original).astype(np.float32)
     features = [Feature(f"x{column}") for column in range(data.inputs.shape[1])] if is_table else []
     preparation = Preparation(features, "target", data.task, class_names, input_normalizer, target_normalizer)
+    preparation = preparation if kept is None else preparation.taking_over(kept)
+    is_regression = data.task == "regression"
+    prepared = preparation.target_normalizer.apply(original).astype(np.float32) if is_regression else original
     splits = {}
     for name, rows in parts.items():
         weights = None if data.weights is None else scaled_weights(data.weights[rows], f"{data.source}: weights")
-        inputs = MappedRows(data.inputs, rows, input_normalizer)
+        inputs = MappedRows(data.inputs, rows, preparation.input_normalizer)
         splits[name] = Split(inputs, prepared[rows], original[rows], rows, weights)
     return preparation, splits
 

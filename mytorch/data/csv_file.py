@@ -8,13 +8,12 @@ and can say exactly what is wrong and where. Both roads give the same table for 
 from __future__ import annotations
 
 import csv
-import itertools
 import os
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 
@@ -29,6 +28,8 @@ __all__ = ["read_csv", "read_csv_parts", "read_header"]
 
 _FIRST_LINES = 512  # always read with care: they show what kind each column is
 _LINES = 16384  # in each part after them
+_CHARACTERS = 16 << 20  # in each part, if its lines are long
+_LINES_LOOKED_AT = 512  # for the delimiter
 
 
 def read_header(path: str | os.PathLike[str], dialect: Dialect | None = None) -> list[str]:
@@ -39,9 +40,9 @@ def read_header(path: str | os.PathLike[str], dialect: Dialect | None = None) ->
     """
     first = matching_files(path)[0]
     dialect = dialect or Dialect()
-    dialect = replace(dialect, delimiter=detect_delimiter(first, dialect))
     with open_text(first, dialect.encoding) as handle:
-        return _header(_Lines(first, handle), dialect)
+        lines = _Lines(first, handle)
+        return _header(lines, _with_delimiter(dialect, lines))
 
 
 def read_csv(
@@ -90,42 +91,60 @@ def read_csv_parts(
     path: str | os.PathLike[str],
     *,
     dialect: Dialect | None = None,
-    columns: Sequence[str] | None = None,
+    columns: Sequence[str] | Callable[[str, list[str]], Sequence[str]] | None = None,
     categorical: Collection[str] = (),
     numeric: Collection[str] = (),
+    verbatim: Collection[str] = (),
+    may_lack: Collection[str] = (),
     missing_values: Collection[str] = MISSING_VALUES,
+    stream: BinaryIO | None = None,
 ) -> Iterator[Table]:
     """The same in parts of some ten thousand rows, so that memory stays bounded whatever the file's size.
 
     Columns listed under `numeric` are numbers even if the first part has no value in them. In others such a part is
-    numbers (NaN), also where later parts turn out to be text.
+    numbers (NaN), also where later parts turn out to be text. Those under `verbatim` are text in which nothing stands
+    for a missing value. `columns` may be a function, which is given the first file's name and header. A file without
+    a header may lack the columns `may_lack`, all of them. A `stream`, such as standard input, is read in place of the
+    file; `path` is then its name.
 
     Raises:
         DataError: as `read_csv`, once the reading comes to the mistake.
     """
     dialect = dialect or Dialect()
-    files = matching_files(path)
-    dialect = replace(dialect, delimiter=detect_delimiter(files[0], dialect))
+    files = matching_files(path) if stream is None else [os.fspath(path)]
     header: list[str] = []
     readers: dict[str, ColumnReader] = {}
     for file in files:
-        with open_text(file, dialect.encoding) as handle:
+        with open_text(file, dialect.encoding, stream) as handle:
             lines = _Lines(file, handle)
-            names = _header(lines, dialect)
+            dialect = _with_delimiter(dialect, lines)
+            names = _header(lines, dialect, may_lack)
             if not header:
                 header = names
-                kept = header if columns is None else list(columns)
-                for name in [*kept, *categorical, *numeric]:
+                kept = list(columns(file, header) if callable(columns) else header if columns is None else columns)
+                for name in [*kept, *categorical, *numeric, *verbatim]:
                     if name not in header:
                         raise DataError(unknown_column(file, name, header))
                 for name in kept:
-                    is_text = True if name in categorical else False if name in numeric else None
+                    is_text = True if name in categorical or name in verbatim else False if name in numeric else None
                     readers[name] = ColumnReader(
-                        name, decimal=dialect.decimal, missing_values=missing_values, is_text=is_text
+                        name,
+                        decimal=dialect.decimal,
+                        missing_values=() if name in verbatim else missing_values,
+                        is_text=is_text,
                     )
             elif names != header:
                 raise DataError(_header_difference(file, names, files[0], header))
             yield from _parts(lines, dialect, header, readers)
+
+
+def _with_delimiter(dialect: Dialect, lines: _Lines) -> Dialect:
+    """The dialect with the delimiter that the file has, if it is to be found out; no line is used up."""
+    if dialect.delimiter != "auto":
+        return dialect
+    texts = lines.take(_LINES_LOOKED_AT)
+    lines.put_back(texts)
+    return replace(dialect, delimiter=detect_delimiter(lines.path, dialect, texts))
 
 
 def _parts(lines: _Lines, dialect: Dialect, header: list[str], readers: dict[str, ColumnReader]) -> Iterator[Table]:
@@ -185,8 +204,12 @@ class _Lines:
         return line
 
     def take(self, count: int) -> list[str]:
-        waiting = [self.waiting.popleft() for _ in range(min(count, len(self.waiting)))]
-        texts = waiting + list(itertools.islice(self.handle, count - len(waiting)))
+        """So many lines; fewer at the end of the file, or where they are so long that they would fill the memory."""
+        size = 0
+        while len(self.waiting) < count and size < _CHARACTERS and (more := self.handle.readlines(_CHARACTERS // 16)):
+            self.waiting.extend(more)
+            size += sum(map(len, more))
+        texts = [self.waiting.popleft() for _ in range(min(count, len(self.waiting)))]
         self.number += len(texts)
         return texts
 
@@ -209,7 +232,7 @@ def _next_record(lines: _Lines, reader: Any) -> tuple[int, list[str]] | None:
             return line, record
 
 
-def _header(lines: _Lines, dialect: Dialect) -> list[str]:
+def _header(lines: _Lines, dialect: Dialect, may_lack: Collection[str] = ()) -> list[str]:
     """The columns' names; afterwards the first row is the next line."""
     texts = lines.take(_FIRST_LINES)
     lines.put_back(texts)
@@ -221,7 +244,11 @@ def _header(lines: _Lines, dialect: Dialect) -> list[str]:
         lines.put_back(texts[: lines.number])
         names = list(dialect.header or (f"c{position}" for position in range(1, len(record) + 1)))
         if len(names) != len(record):
-            raise DataError(f"{lines.path}:{line}: expected {len(names)} fields, as 'header' names, got {len(record)}")
+            names, all_names = [name for name in names if name not in may_lack], names
+        if len(names) != len(record):
+            raise DataError(
+                f"{lines.path}:{line}: expected {len(all_names)} fields, as 'header' names, got {len(record)}"
+            )
         return names
     header = [name.strip() for name in record]
     if all(is_number(name, dialect.decimal) for name in header):
@@ -229,8 +256,9 @@ def _header(lines: _Lines, dialect: Dialect) -> list[str]:
             f"{lines.path}:{line}: expected a header line with column names, got numbers; add a line of names, or "
             "set header: false (columns c1, c2, ...) or header: [names]"
         )
+    positions: dict[str, int] = {}
     for position, name in enumerate(header, 1):
-        first = header.index(name) + 1
+        first = positions.setdefault(name, position)
         if not name:
             raise DataError(f"{lines.path}:{line}: column {position} has no name in the header; give it one")
         if first != position:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mytorch.data.table import DataError
-from mytorch.data.text import open_text
 
 __all__ = ["Dialect", "detect_delimiter"]
 
@@ -57,8 +56,8 @@ class Dialect:
                 raise DataError(f"header: expected true, false or a list of different names, got {list(names)}")
 
 
-def detect_delimiter(path: str, dialect: Dialect) -> str:
-    """The delimiter of the file at `path`: the dialect's own, or for ``auto`` what fits the first lines.
+def detect_delimiter(path: str, dialect: Dialect, first_lines: Sequence[str]) -> str:
+    """The delimiter of the file at `path`: the dialect's own, or for ``auto`` what fits its first lines.
 
     A candidate splits the first line. Of several, the one is taken that gives all of the first lines equally many
     fields. A file without any candidate has one column.
@@ -68,8 +67,7 @@ def detect_delimiter(path: str, dialect: Dialect) -> str:
     """
     if dialect.delimiter != "auto":
         return dialect.delimiter
-    with open_text(path, dialect.encoding) as handle:
-        lines = list(itertools.islice((line for line in handle if line.strip()), RECORDS_LOOKED_AT))
+    lines = [line for line in first_lines if line.strip()][:RECORDS_LOOKED_AT]
     records = {mark: _records(lines, mark) for mark in DELIMITERS if mark != dialect.decimal}
     splitting = {mark: found for mark, found in records.items() if found and len(found[0]) > 1}
     if len(splitting) < 2:

@@ -14,11 +14,25 @@ from mytorch.data.split import Rows
 from mytorch.data.table import DataError, Table
 from mytorch.data.tabular import TabularData, UnknownPolicy
 
-__all__ = ["DataWarning", "Feature", "check_count", "missing_value"]
+__all__ = ["DataWarning", "Feature", "UnknownCategories", "check_count", "missing_value"]
 
 
 class DataWarning(UserWarning):
     """The data can be used, but something in it deserves a look."""
+
+
+class UnknownCategories(DataWarning):
+    """Rows hold categories that no training row has, and count as none of the known.
+
+    `count` is how many of them there are in column `name`, `place` where the first is, `value` what it holds.
+    """
+
+    def __init__(self, message: str, name: str, count: int, place: str, value: str) -> None:
+        super().__init__(message)
+        self.name = name
+        self.count = count
+        self.place = place
+        self.value = value
 
 
 @dataclass(frozen=True)
@@ -108,11 +122,8 @@ class Feature:
             )
         listed = ", ".join(map(repr, sorted(set(values))[:5]))
         zeros = "their inputs are all zeros" if self.one_hot else "they count as number 0"
-        warnings.warn(
-            f"{where}: {len(rows)} of {of} rows hold values that no training row has ({listed}); {zeros}",
-            DataWarning,
-            stacklevel=4,
-        )
+        message = f"{where}: {len(rows)} of {of} rows hold values that no training row has ({listed}); {zeros}"
+        warnings.warn(UnknownCategories(message, self.name, len(rows), where, values[0]), stacklevel=4)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form; ``Feature(**state)`` gives an equal feature back."""

@@ -12,7 +12,7 @@ from mytorch.data.split import Rows
 from mytorch.data.table import DataError
 from mytorch.data.tabular import ArrayData, Task
 
-__all__ = ["Npy", "blocks_of"]
+__all__ = ["Npy", "blocks_of", "open_npy", "refuse_not_finite"]
 
 NUMBERS_AT_ONCE = 1 << 22  # in one look at the file: 16 MiB of float32
 
@@ -52,7 +52,7 @@ class Npy:
         Raises:
             DataError: a file is no such thing, lengths differ, or a value is not finite.
         """
-        inputs = _open(self.inputs)
+        inputs = open_npy(self.inputs)
         targets = _read_numbers(self.targets, len(inputs), self.inputs)
         weights = None
         if inputs.ndim < 2 or 0 in inputs.shape:
@@ -63,7 +63,7 @@ class Npy:
                 row = int(np.argmax(weights < 0))
                 raise DataError(f"{self.weights}: row {row}: a weight is at least 0, got {weights[row]:g}")
         for start, block in blocks_of(inputs, np.arange(len(inputs))):
-            _refuse_not_finite(self.inputs, block, start)
+            refuse_not_finite(self.inputs, block, start)
         task: Task = "classification" if targets.dtype.kind in "biu" else "regression"
         if self.task != "auto":
             task = self.task
@@ -77,7 +77,8 @@ def blocks_of(array: npt.NDArray[Any], rows: Rows) -> Iterator[tuple[int, npt.ND
         yield start, array[rows[start : start + step]]
 
 
-def _open(path: str) -> npt.NDArray[Any]:
+def open_npy(path: str) -> npt.NDArray[Any]:
+    """The array of numbers in a `.npy` file, mapped, not read. Raises DataError if it is no such thing."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
@@ -95,18 +96,19 @@ def _open(path: str) -> npt.NDArray[Any]:
 
 
 def _read_numbers(path: str, rows: int, inputs: str) -> npt.NDArray[Any]:
-    array = np.array(_open(path))
+    array = np.array(open_npy(path))
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
         raise DataError(f"{path}: expected one number a row, shape (n,) or (n, 1), got the shape {array.shape}")
     if len(array) != rows:
         raise DataError(f"{path}: has {len(array)} rows, {inputs} has {rows}")
-    _refuse_not_finite(path, array, 0)
+    refuse_not_finite(path, array, 0)
     return array
 
 
-def _refuse_not_finite(path: str, block: npt.NDArray[Any], start: int) -> None:
+def refuse_not_finite(path: str, block: npt.NDArray[Any], start: int) -> None:
+    """Raise DataError if one of the rows, of which the first is number `start`, holds a value that is not finite."""
     if block.dtype.kind == "f" and not np.isfinite(block.astype(np.float32)).all():
         place = np.argwhere(~np.isfinite(block.astype(np.float32)))[0]
         value = block[tuple(place)]

@@ -6,6 +6,7 @@ else, and for any mistake, which the careful road (`csv_file`) then finds again 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mytorch.data.cells import ColumnReader
-from mytorch.data.decimals import PADDING, Places, parse_decimals, words_of
+from mytorch.data.decimals import LONGEST, PADDING, Places, Words, parse_decimals, words_of
 from mytorch.data.dialect import Dialect
 from mytorch.data.table import Column
 
@@ -28,16 +29,56 @@ class _Cells:
     """The bytes of a part, and where the cells of each column (columns, rows) start and end in it."""
 
     raw: bytes
+    delimiter: bytes
     text: npt.NDArray[np.uint8]
+    words: Words
     starts: Places
     ends: Places
 
+    @functools.cached_property
+    def _ascii(self) -> str | None:
+        return self.raw.decode("ascii") if self.raw.isascii() else None
+
     def of(self, column: int, rows: Any = slice(None)) -> list[str]:
+        """The cells of a column, in these rows."""
         # Without a step of Python for each cell: there are millions.
         slices = map(slice, self.starts[column, rows].tolist(), self.ends[column, rows].tolist())
-        if self.raw.isascii():
-            return list(map(self.raw.decode("ascii").__getitem__, slices))
+        if self._ascii is not None:
+            return list(map(self._ascii.__getitem__, slices))
         return [cell.decode("utf-8", "surrogatepass") for cell in map(self.raw.__getitem__, slices)]
+
+    def by_float(self, column: int) -> npt.NDArray[np.float64] | None:
+        """The cells of a column by Python's `float`, None if one is no number for it or not finite."""
+        if (
+            self._ascii is None or "_" in self._ascii
+        ):  # which `float` takes in a number: 1_000, and digits of any script
+            return None
+        try:
+            numbers = np.fromiter(map(float, self._pieces[column :: len(self.ends)]), np.float64, self.ends.shape[1])
+        except ValueError:
+            return None
+        return numbers if np.isfinite(numbers).all() else None
+
+    @functools.cached_property
+    def _pieces(self) -> list[bytes]:
+        """All cells, record by record."""
+        return self.raw[len(PADDING) :].replace(b"\n", self.delimiter).split(self.delimiter)
+
+    def distinct(self, column: int) -> tuple[list[str], Places] | None:
+        """The different cells of a column, and which of them stands in each row; None if one is a long text."""
+        starts, ends = self.starts[column], self.ends[column]
+        lengths = ends - starts
+        if lengths.max() > LONGEST:
+            return None
+        numbers = np.zeros(len(ends), np.int64)
+        for place in range(0, int(lengths.max()), 8):  # eight bytes at a time, from the end
+            cleared = np.clip(8 + place - lengths, 0, 8).astype(np.uint64) << np.uint64(3)
+            words = self.words[ends - 8 - place] >> cleared << cleared
+            words[cleared == 64] = 0  # NumPy's shifts by all 64 bits are not the same on all machines
+            of_words, which = np.unique(words, return_inverse=True)
+            numbers = numbers * len(of_words) + which
+        _, first, which = np.unique(numbers, return_index=True, return_inverse=True)
+        return self.of(column, first), which
 
 
 def plain_columns(
@@ -56,41 +97,41 @@ def plain_columns(
     found = _find_cells(texts, dialect.delimiter, len(header))
     if found is None:
         return None
-    words = words_of(found.raw)
     lines = range(start, start + len(texts))
-    columns: dict[str, Column | None] = {}
-    many: list[int] = []  # columns of numbers of which too many are not of the simple kind
+    columns: dict[str, Column] = {}
     for position, name in enumerate(header):
         reader = readers.get(name)
         if reader is None:
             continue
         if reader.is_text is not False or reader.has_numeric_marker:
-            columns[name] = reader.read(found.of(position), path, lines)
+            columns[name] = _read_distinct(found, position, reader, path, lines)
             continue
         values, others = parse_decimals(
-            found.text, words, found.starts[position], found.ends[position], dialect.decimal
+            found.text, found.words, found.starts[position], found.ends[position], dialect.decimal
         )
         rows = np.flatnonzero(others)
         if len(rows) > _SEPARATELY * len(texts):
-            many.append(position)
-            columns[name] = None
+            numbers = found.by_float(position) if dialect.decimal == "." else None
+            columns[name] = reader.read(found.of(position), path, lines) if numbers is None else reader.numbers(numbers)
             continue
-        try:
-            for row, cell in zip(rows.tolist(), found.of(position, rows), strict=True):
-                values[row] = reader.convert(cell)
-        except ValueError:
-            return None
+        if len(rows):
+            try:
+                for row, cell in zip(rows.tolist(), found.of(position, rows), strict=True):
+                    values[row] = reader.convert(cell)
+            except ValueError:
+                return None
         columns[name] = reader.numbers(values)
-    if many:
-        numbers = _by_loadtxt(texts, dialect, many)
-        for number, position in enumerate(many):
-            reader = readers[header[position]]
-            columns[header[position]] = (
-                reader.read(found.of(position), path, lines)
-                if numbers is None
-                else reader.numbers(np.ascontiguousarray(numbers[:, number]))
-            )
-    return {name: column for name in readers if (column := columns[name]) is not None}
+    return {name: columns[name] for name in readers}
+
+
+def _read_distinct(found: _Cells, position: int, reader: ColumnReader, path: str, lines: Sequence[int]) -> Column:
+    """A column by its different cells: a column of categories has few of them."""
+    distinct = found.distinct(position)
+    if distinct is None or reader.is_text is None:
+        return reader.read(found.of(position), path, lines)
+    cells, which = distinct
+    column = reader.read(cells, path, lines[: len(cells)])
+    return Column(column.values[which], column.missing[which])
 
 
 def _find_cells(texts: Sequence[str], delimiter: str, width: int) -> _Cells | None:
@@ -114,15 +155,4 @@ def _find_cells(texts: Sequence[str], delimiter: str, width: int) -> _Cells | No
         if raw.count(b'"') != 2 * np.count_nonzero(quoted):  # quotes or delimiters inside of quotes
             return None
         starts, ends = starts + quoted, ends - quoted
-    return _Cells(raw, text, starts, ends)
-
-
-def _by_loadtxt(texts: Sequence[str], dialect: Dialect, columns: list[int]) -> npt.NDArray[np.float64] | None:
-    """Numbers with exponents or many digits by NumPy's parser, None if it meets anything else."""
-    if dialect.decimal != "." or any('"' in text for text in texts):
-        return None
-    try:
-        numbers = np.loadtxt(texts, delimiter=dialect.delimiter, comments=None, usecols=columns, ndmin=2)
-    except ValueError:
-        return None
-    return numbers if len(numbers) == len(texts) and np.isfinite(numbers).all() else None
+    return _Cells(raw, delimiter.encode(), text, words_of(raw), starts, ends)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,11 @@ from mytorch.data.table import Column, DataError, Table
 from mytorch.data.tabular import TabularData, Task
 from mytorch.tensor import Tensor
 
-__all__ = ["MappedDataset", "Preparation", "Split"]
+__all__ = ["MappedDataset", "Preparation", "PreparationMismatchError", "Split"]
+
+
+class PreparationMismatchError(DataError):
+    """A preparation that was learned from other rows does not fit these."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,32 @@ class Preparation:
             Normalizer.fit(normalize_target, targets),
             data.weight,
         )
+
+    def taking_over(self, other: Preparation) -> Preparation:
+        """The same with the fill values, categories, shifts and scales that another one has learned.
+
+        Those of the inputs, and those of the target if both have the same one: it may be another.
+
+        Raises:
+            PreparationMismatchError: the columns are others, or are normalised in another way.
+        """
+        here, there = ([(f.name, f.categories is not None) for f in one.features] for one in (self, other))
+        if here != there:
+            texts = (", ".join(f"{name} (text)" if is_text else name for name, is_text in one) for one in (here, there))
+            raise PreparationMismatchError("the feature columns are {}, those to be kept {}".format(*texts))
+        same_target = (self.target_name, self.task, self.class_names) == (
+            other.target_name, other.task, other.class_names
+        )  # fmt: skip
+        pairs = {"inputs": (self.input_normalizer, other.input_normalizer)}
+        if same_target:
+            pairs["target"] = (self.target_normalizer, other.target_normalizer)
+        for name, (mine, others) in pairs.items():
+            if mine.kind != others.kind:
+                raise PreparationMismatchError(
+                    f"normalize.{name} is {mine.kind}, that to be kept {others.kind}; write {name}: {others.kind}"
+                )
+        target = other.target_normalizer if same_target else self.target_normalizer
+        return replace(self, features=other.features, input_normalizer=other.input_normalizer, target_normalizer=target)
 
     @property
     def feature_names(self) -> list[str]:

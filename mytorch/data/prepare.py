@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,12 @@ class PreparedData:
         return self.preparation.feature_names
 
     @property
+    def input_format(self) -> dict[str, Any]:
+        """The `shape` of one row of inputs; of arrays the `dtype` of the numbers in the file, None for tables."""
+        inputs = self.train.inputs
+        return {"shape": list(inputs.shape[1:]), "dtype": inputs.array.dtype.name if hasattr(inputs, "array") else None}
+
+    @property
     def target_name(self) -> str:
         """The column to predict."""
         return self.preparation.target_name
@@ -72,14 +79,16 @@ def prepare(
     normalize_inputs: NormalizeKind = "none",
     normalize_target: NormalizeKind = "none",
     seed: int = 0,
+    kept: Preparation | None = None,
 ) -> PreparedData:
     """Load a source, leave out rows with missing values where the source says so, split, fit and apply.
 
     The test rows are taken first, the validation rows from what is left, in the same way. Random fractions
     are drawn from a generator of their own (PCG64 of `seed`), so that a split never changes the model's
-    random numbers.
+    random numbers. With `kept` that preparation is used as far as `Preparation.taking_over` says.
 
     Raises:
+        PreparationMismatchError: `kept` does not fit the data.
         DataError: for anything in the data or the settings that cannot be used.
 
     >>> from mytorch.data.sources import Boston
@@ -93,17 +102,27 @@ def prepare(
     generator = np.random.Generator(np.random.PCG64(seed % 2**64))
     parts: dict[str, Rows] = {"train": usable}
     if test is not None:
-        parts["test"], parts["train"] = split_rows(parts["train"], test, generator)
+        parts["test"], parts["train"] = split_rows(parts["train"], test, generator, _classes(data, parts["train"]))
     if validation is not None:
-        parts["validation"], parts["train"] = split_rows(parts["train"], validation, generator)
+        rest = parts["train"]
+        parts["validation"], parts["train"] = split_rows(rest, validation, generator, _classes(data, rest))
     if len(parts["train"]) < 2:
         raise DataError(f"{name}: {len(parts['train'])} training row is left; at least 2 are needed")
     if isinstance(data, ArrayData):
-        preparation, splits = prepare_arrays(data, parts, normalize_inputs, normalize_target)
+        preparation, splits = prepare_arrays(data, parts, normalize_inputs, normalize_target, kept)
     else:
         preparation = Preparation.fit(data, parts["train"], normalize_inputs, normalize_target, usable)
+        preparation = preparation if kept is None else preparation.taking_over(kept)
         splits = {part: preparation.split(data.table, rows) for part, rows in parts.items()}
     return PreparedData(splits["train"], splits.get("validation"), splits.get("test"), preparation)
+
+
+def _classes(data: TabularData | ArrayData, rows: Rows) -> np.ndarray[Any, Any] | None:
+    """The classes of the rows, whatever they are; None where the targets are numbers."""
+    if data.task != "classification":
+        return None
+    targets = data.targets if isinstance(data, ArrayData) else data.table[data.target].values
+    return np.asarray(targets)[rows]
 
 
 def _usable_rows(data: TabularData) -> Rows:

@@ -1,4 +1,8 @@
-"""Opening text files, plain or gzip-compressed, in a stated encoding, with every failure told as a `DataError`."""
+"""Opening text files, plain or gzip-compressed, in a stated encoding, with every failure told as a `DataError`.
+
+No line may be longer than `LONGEST_LINE` bytes, so that a file without line ends, or a small compressed one that
+unpacks to a very large one, cannot fill the memory.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,14 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO, cast
 
 from mytorch.data.names import did_you_mean
 from mytorch.data.table import DataError
 
-__all__ = ["matching_files", "open_text"]
+__all__ = ["LONGEST_LINE", "matching_files", "open_text"]
+
+LONGEST_LINE = 64 << 20  # bytes
 
 # Encodings that text which is not UTF-8 is often in: of Western Europe and of Korea.
 OFTEN_MEANT = ("cp1252", "cp949")
@@ -40,18 +46,26 @@ def matching_files(path: str | os.PathLike[str]) -> list[str]:
 
 
 @contextmanager
-def open_text(path: str | os.PathLike[str], encoding: str) -> Iterator[TextIO]:
-    """Open a text file, compressed or not, and turn what goes wrong while it is read into a DataError."""
+def open_text(path: str | os.PathLike[str], encoding: str, stream: BinaryIO | None = None) -> Iterator[TextIO]:
+    """Open a text file, compressed or not, and turn what goes wrong while it is read into a DataError.
+
+    A `stream`, such as standard input, is read in place of a file and left open; `path` is what messages call it.
+    """
     try:
         "".encode(encoding)
     except (LookupError, ValueError) as error:  # ValueError: a zero byte in the name
         raise DataError(f"{path}: unknown encoding {encoding!r}; write one such as utf-8, cp1252 or cp949") from error
     try:
-        _check_is_file(Path(path))
-        with open(path, "rb") as raw:
-            yield _text_stream(path, raw, encoding)
+        if stream is None:
+            _check_is_file(Path(path))
+            with open(path, "rb") as raw:
+                yield _text_stream(path, raw, encoding)
+        else:
+            text = _text_stream(path, cast(io.BufferedReader, stream), encoding)
+            yield text
+            cast(io.TextIOWrapper, text).detach()  # or it would close the stream
     except UnicodeError as error:
-        raise DataError(_encoding_message(path, encoding)) from error
+        raise DataError(_encoding_message(path, encoding, error, again=stream is None)) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: the compressed file is damaged: {error}") from error
     except OSError as error:
@@ -82,15 +96,43 @@ def _text_stream(path: str | os.PathLike[str], raw: io.BufferedReader, encoding:
     if start[:3] == codecs.BOM_UTF8 and not codec.startswith("utf-8"):
         raise DataError(f"{path}: is not {encoding}; it begins with the mark of UTF-8: set encoding to 'utf-8'")
     # Excel writes a byte order mark in front of UTF-8; it is no part of the first name.
-    return io.TextIOWrapper(binary, encoding="utf-8-sig" if codec == "utf-8" else encoding, newline="")
+    bounded = cast(BinaryIO, _BoundedLines(path, binary))
+    return io.TextIOWrapper(bounded, encoding="utf-8-sig" if codec == "utf-8" else encoding, newline="")
+
+
+class _BoundedLines(io.BufferedIOBase):
+    """The bytes of a stream, as long as none of its lines is too long."""
+
+    def __init__(self, path: str | os.PathLike[str], binary: Any) -> None:
+        self.path = path
+        self.binary = binary
+        self.length = 0  # of the line that has begun
+
+    def readable(self) -> bool:
+        return True
+
+    def read1(self, size: int = -1, /) -> bytes:
+        chunk: bytes = self.binary.read1(size)
+        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+        self.length = self.length + len(chunk) if end < 0 else len(chunk) - end - 1
+        if self.length > LONGEST_LINE:
+            raise DataError(
+                f"{self.path}: holds a line of more than {LONGEST_LINE >> 20} MiB, so this is no table of text"
+            )
+        return chunk
 
 
 def _binary_stream(raw: io.BufferedReader) -> Any:
     return gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == b"\x1f\x8b" else raw
 
 
-def _encoding_message(path: str | os.PathLike[str], encoding: str) -> str:
-    """Find the first line that does not decode; the decoder only knows its place in a block of the file."""
+def _encoding_message(path: str | os.PathLike[str], encoding: str, error: UnicodeError, again: bool) -> str:
+    """Find the first line that does not decode; the decoder only knows its place in a block of the file.
+
+    What cannot be read `again`, such as a pipe, is named without the line.
+    """
+    if not again:
+        return f"{path}: is not {encoding} ({error}); set encoding to what it is"
     decoder = codecs.getincrementaldecoder(encoding)()
     number, what = 0, "the last character is incomplete"
     hint = f"set encoding (often {' or '.join(map(repr, OFTEN_MEANT))}) or repair the file"

@@ -13,6 +13,7 @@ True
 """
 
 from mytorch.optim import lr_scheduler
+from mytorch.optim import swa_utils as swa_utils
 from mytorch.optim.adadelta import Adadelta
 from mytorch.optim.adagrad import Adagrad
 from mytorch.optim.adam import Adam, AdamW

@@ -7,25 +7,29 @@ config: sizes that were left out are filled in, and shapes that do not fit each 
 from __future__ import annotations
 
 import dataclasses
+import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mytorch import nn
-from mytorch.autograd import no_grad
-from mytorch.creation.filled import zeros
+from mytorch.data.preparation import PreparationMismatchError
 from mytorch.data.prepare import PreparedData, prepare
 from mytorch.data.table import DataError
 from mytorch.random import manual_seed
-from mytorch.training.components import INFERRED, Component, parameters_of
 from mytorch.training.config import Config, LossKind, default_metrics
 from mytorch.training.errors import ConfigError, Problem
+from mytorch.training.finetune import Start, freeze, kept_preparation, start_from, with_found_source
+from mytorch.training.loss_list import part_names
+from mytorch.training.losses import build_loss
 from mytorch.training.metrics import ClassificationMetric, Metric, Task
-from mytorch.training.weighted_loss import WeightedLoss
-from mytorch.training.yaml_source import Keys
-
-ROWS_TO_TRY = 2  # rows of zeros that are sent through each layer to find the shape of what comes out
+from mytorch.training.model_building import build_model
+from mytorch.training.own_code import told
+from mytorch.training.own_trial import problems_of_a_trial
+from mytorch.training.plot_choice import problems_of_plots
+from mytorch.training.training_options import problems_of
 
 
 @dataclasses.dataclass
@@ -37,15 +41,30 @@ class Experiment:
     model: nn.Module
     loss: nn.Module
     metrics: list[Metric]
+    start: Start | None = None  # what the model has begun with; None: random weights, or those of a checkpoint
 
     @property
     def kind(self) -> LossKind:
         """What is scored: numbers, one probability of two classes, or the scores of several classes."""
         return "binary" if self.config.loss_kind == "binary" else self.data.task
 
+    @property
+    def score_names(self) -> list[str]:
+        """The scores of a split besides the loss: the metrics, then the losses of a list."""
+        return [*(metric.name for metric in self.metrics), *self.loss_parts]
+
+    @property
+    def loss_parts(self) -> tuple[str, ...]:
+        """What the losses of a list are called among the scores; none for a single loss."""
+        return part_names(self.config.loss)
+
     def batches_per_epoch(self) -> int:
-        """How many steps an epoch has."""
+        """How many batches an epoch has."""
         return -(-len(self.data.train) // self.batch_size)
+
+    def steps_per_epoch(self) -> int:
+        """How many steps an epoch has; the gradients of `train.accumulate` batches make one."""
+        return -(-self.batches_per_epoch() // self.config.train.accumulate)
 
     @property
     def batch_size(self) -> int:
@@ -54,63 +73,68 @@ class Experiment:
         return len(self.data.train) if size == "full" else int(size)
 
 
-def build(config: Config) -> Experiment:
+def build(config: Config, *, runs_dir: Path | None = Path("runs")) -> Experiment:
     """Load the data and build model and loss. The random stream is seeded first, so that the weights are PyTorch's.
+
+    Args:
+        config: what to build.
+        runs_dir: where the run is looked for that `finetune` starts from; None does not start from it, as the weights
+            of a checkpoint will be put into the model.
 
     Raises:
         ConfigError: the data cannot be used, or shapes do not fit; holds every problem, with its place.
     """
-    config = _with_found_files(config)
+    config = located(config, runs_dir)
     data = load_data(config)
-    problems = list(_check_task(config, data))
-    manual_seed(config.seed)
+    of_classes = config.loss_kind == "binary" or data.task == "classification"
+    problems = [*_check_task(config, data), *problems_of_plots(config, of_classes=of_classes)]
+    _seed(config.seed)
     model: nn.Module | None = None
+    start: Start | None = None
     try:
         model = build_model(config, data)
+        if runs_dir is not None:
+            start = start_from(config, model)
+        freeze(config, model)
     except ConfigError as error:
         problems += error.problems
     if problems or model is None:
         raise ConfigError(problems)
     loss = build_loss(config, data)
     metrics = default_metrics(data.task) if config.metrics is None else config.metrics
-    return Experiment(config, data, model, loss, [metric.build() for metric in metrics])
+    experiment = Experiment(config, data, model, loss, [metric.build() for metric in metrics], start)
+    problems = problems_of(experiment) + problems_of_a_trial(experiment)
+    if problems:
+        raise ConfigError(problems)
+    return experiment
 
 
-def build_loss(config: Config, data: PreparedData) -> nn.Module:
-    """The loss; a `WeightedLoss` where the rows have weights.
-
-    Raises:
-        ConfigError: the rows have weights, and the loss has no value for each row.
-    """
-    if data.train.weights is None:
-        loss: nn.Module = config.build(("loss",), config.loss)
-        return loss
-    if config.loss.arguments.get("reduction", "mean") != "mean" or "reduction" not in parameters_of(config.loss.target):
-        message = f"the rows have weights, which needs a loss with reduction: mean; {config.loss.type} has not"
-        raise ConfigError([config.problem(("loss",), message)])
-    by_row = dataclasses.replace(config.loss, arguments={**config.loss.arguments, "reduction": "none"})
-    return WeightedLoss(config.build(("loss",), by_row))
+def _seed(seed: int) -> None:
+    """Seed our stream, whose numbers are PyTorch's, and those of NumPy and Python, from which own code may draw."""
+    manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
 
 
 def build_optimizer(experiment: Experiment) -> tuple[Any, Any]:
     """The optimizer over the model's parameters, and the scheduler or None."""
     config = experiment.config
-    parameters = list(experiment.model.parameters())
+    parameters = [parameter for parameter in experiment.model.parameters() if parameter.requires_grad]
     if not parameters:
         raise ConfigError([config.problem(("model",), "the model has no parameters: there is nothing to train")])
     optimizer = config.build(("optimizer",), config.optimizer, params=parameters)
     if config.scheduler is None:
         return optimizer, None
-    lengths = schedule_length(config, experiment.batches_per_epoch())
+    lengths = schedule_length(config, experiment.steps_per_epoch())
     return optimizer, config.build(("scheduler",), config.scheduler, optimizer=optimizer, **lengths)
 
 
-def schedule_length(config: Config, batches: int) -> dict[str, int]:
-    """The arguments of the scheduler that follow from `train.epochs` and the number of batches in an epoch."""
+def schedule_length(config: Config, steps: int) -> dict[str, int]:
+    """The arguments of the scheduler that follow from `train.epochs` and the number of steps in an epoch."""
     if config.scheduler is None:
         return {}
     per_batch = config.train.scheduler_step == "batch"
-    return config.scheduler.schedule_length(epochs=config.train.epochs, batches=batches, per_batch=per_batch)
+    return config.scheduler.schedule_length(epochs=config.train.epochs, batches=steps, per_batch=per_batch)
 
 
 def load_data(config: Config) -> PreparedData:
@@ -125,9 +149,17 @@ def load_data(config: Config) -> PreparedData:
             normalize_inputs=section.normalize.inputs,
             normalize_target=section.normalize.target,
             seed=config.seed,
+            kept=kept_preparation(config),
         )
+    except PreparationMismatchError as error:
+        raise ConfigError([config.problem(("finetune", "preparation"), f"keep: {error}")]) from error
     except DataError as error:
         raise ConfigError([config.problem(("dataset",), str(error))]) from error
+    except Exception as error:
+        if not section.source.is_own or isinstance(error, ConfigError):
+            raise
+        message = f"{section.source.type} cannot be loaded: {told(error)}"
+        raise ConfigError([config.problem(("dataset",), message)]) from error
     if config.loss_kind == "binary" and data.task == "classification":
         return _with_number_targets(data)
     return data
@@ -142,14 +174,23 @@ def _with_number_targets(data: PreparedData) -> PreparedData:
     return dataclasses.replace(data, **splits)
 
 
+def located(config: Config, runs_dir: Path | None) -> Config:
+    """The config with the files and runs that it names as they were found, so that the run's own config finds them too.
+
+    Raises:
+        ConfigError: one is not there.
+    """
+    config = _with_found_files(config)
+    return config if runs_dir is None else with_found_source(config, runs_dir)
+
+
 def _with_found_files(config: Config) -> Config:
-    """The config with the paths of its data files as they were found, so that the run's own config finds them too."""
     source = config.dataset.source
     names = getattr(source.target, "file_arguments", ("path",))
     found = {
         name: config.find_file(("dataset", name), source.arguments[name]).as_posix()
         for name in names
-        if source.arguments.get(name) is not None
+        if isinstance(source.arguments.get(name), str)
     }
     if not found:
         return config
@@ -169,7 +210,7 @@ def _check_task(config: Config, data: PreparedData) -> Sequence[Problem]:
     return [
         config.problem(
             ("loss",),
-            f"{config.loss.type} is for {config.task}, but the target {data.target_name!r} holds {holds}; use {advice}",
+            f"{config.loss_name} is for {config.task}, but the target {data.target_name!r} holds {holds}; use {advice}",
         )
     ]
 
@@ -191,7 +232,7 @@ def _check_metrics(config: Config, data: PreparedData, task: Task, classes: int)
 
 def _check_binary(config: Config, data: PreparedData) -> list[Problem]:
     """A loss of one probability needs two classes, or a column of numbers that says which of two."""
-    loss, target = config.loss.type, data.target_name
+    loss, target = config.loss_name, data.target_name
     if data.task == "classification":
         classes = len(data.class_names or ())
         if classes == 2:
@@ -210,93 +251,3 @@ def _check_binary(config: Config, data: PreparedData) -> list[Problem]:
         "in the dataset for two classes, or metrics: [] for probabilities"
     )
     return [config.problem(("loss",), message)]
-
-
-# --- the model ------------------------------------------------------------------------------------------------------
-
-
-def build_model(config: Config, data: PreparedData) -> nn.Module:
-    """The layers of the config in a `Sequential`, with the sizes that were left out filled in.
-
-    Raises:
-        ConfigError: a layer does not fit the one before it, or the last one does not fit the target.
-    """
-    shape = data.train.inputs.shape[1:]
-    layers, shape = _build_layers(config, ("model",), config.model, shape)
-    # A target in columns is of numbers; else each class has a score.
-    wanted = data.train.targets.shape[1] if data.train.targets.ndim == 2 else len(data.class_names or ())
-    if shape != (wanted,):
-        raise ConfigError([config.problem(("model", len(config.model) - 1), _wrong_end(data, shape, wanted))])
-    return nn.Sequential(*layers)
-
-
-def _wrong_end(data: PreparedData, shape: tuple[int, ...], wanted: int) -> str:
-    gives = f"{shape[0]} features" if len(shape) == 1 else f"the shape {shape}"
-    needs = f"has {wanted} classes" if data.train.targets.ndim == 1 else f"is {wanted} number"
-    return (
-        f"the model ends with {gives}, but the target {data.target_name!r} {needs}; "
-        f"end with {{type: Linear, out_features: {wanted}}}"
-    )
-
-
-def _build_layers(
-    config: Config, path: Keys, components: Sequence[Component], shape: tuple[int, ...]
-) -> tuple[list[nn.Module], tuple[int, ...]]:
-    layers = []
-    for index, component in enumerate(components):
-        layer, shape = _build_layer(config, (*path, index), index, component, shape)
-        layers.append(layer)
-    return layers, shape
-
-
-def _build_layer(
-    config: Config, path: Keys, index: int, component: Component, shape: tuple[int, ...]
-) -> tuple[nn.Module, tuple[int, ...]]:
-    """One layer and the shape that comes out of it, found by sending zeros through it."""
-    if component.layers:
-        inner, shape = _build_layers(config, (*path, "layers"), component.layers, shape)
-        return nn.Sequential(*inner), shape
-    expected = _inferred_argument(component)
-    supplied = {}
-    if expected is not None:
-        features = shape[0] if expected in ("num_features", "in_channels", "num_channels") else shape[-1]
-        given = component.arguments.get(expected)
-        if given is None:
-            supplied[expected] = features
-        elif (given[-1] if isinstance(given, list) else given) != features:
-            raise ConfigError(
-                [
-                    config.problem(
-                        (*path, expected), f"layer {index} ({component.type}) expects {given} features, gets {features}"
-                    )
-                ]
-            )
-    layer = config.build(path, component, **supplied)
-    return layer, _shape_after(config, path, index, component, layer, shape)
-
-
-def _inferred_argument(component: Component) -> str | None:
-    names = [name for name in parameters_of(component.target) if name in INFERRED]
-    return names[0] if names else None
-
-
-def _shape_after(
-    config: Config, path: Keys, index: int, component: Component, layer: nn.Module, shape: tuple[int, ...]
-) -> tuple[int, ...]:
-    layer.eval()  # no dropout masks are drawn, no running statistics change
-    try:
-        with no_grad():
-            out = layer(zeros(ROWS_TO_TRY, *shape))
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        sizes = " x ".join(map(str, shape))
-        raise ConfigError(
-            [config.problem(path, f"layer {index} ({component.type}) cannot take rows of {sizes} numbers: {error}")]
-        ) from error
-    finally:
-        layer.train()
-    return tuple(out.shape[1:])
-
-
-def count_parameters(model: nn.Module) -> int:
-    """The number of trainable numbers in the model."""
-    return sum(int(np.prod(p.shape)) for p in model.parameters() if p.requires_grad)

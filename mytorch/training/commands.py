@@ -14,18 +14,21 @@ from typing import Any
 
 from mytorch.backend import atomic
 from mytorch.training.build import Experiment, build
+from mytorch.training.callbacks import open_callbacks, require_packages, told_of_the_end
 from mytorch.training.config import load_config
 from mytorch.training.console import print_json, print_scores
+from mytorch.training.drawing import draw_plots
 from mytorch.training.errors import Interrupted, RunFailed, Stopped, UserError
-from mytorch.training.gates import SPLITS, Figures, Report, gates_of_eval, gates_of_training
+from mytorch.training.finetune import told_parameters
+from mytorch.training.gates import SPLITS, Figures, Report, gates_of_eval, gates_of_training, with_options
 from mytorch.training.lock import RunLock
 from mytorch.training.loop import Training
-from mytorch.training.metrics import confusion_matrix
 from mytorch.training.outcome import recording_failure
+from mytorch.training.plot_choice import plots_of
 from mytorch.training.progress import Progress
 from mytorch.training.resume import reopen, where
 from mytorch.training.run import Run, read_metrics, write_summary, writing
-from mytorch.training.scoring import as_scored, in_own_units, predict, score, true_values
+from mytorch.training.scoring import score
 from mytorch.training.signals import StopRequest
 from mytorch.training.smoke import run_smoke
 from mytorch.training.trained import load_trained
@@ -42,24 +45,43 @@ def train(
     json: bool = False,
     expect: Sequence[str] = (),
     junit: Path | None = None,
+    seeds: str | None = None,
+    folds: int | None = None,
 ) -> None:
-    """Train a config; write the run directory; print the scores and where everything is; check the gates."""
-    if smoke and (expect or junit):
-        raise UserError("--smoke trains a few batches only; --expect and --junit need a whole training")
+    """Train a config; write the run directory; print the scores and where everything is; check the gates.
+
+    With `seeds` or `folds` several times; see `mytorch.training.several`.
+    """
+    if smoke and (expect or junit or seeds is not None or folds is not None):
+        raise UserError(
+            "--smoke trains a few batches only; --expect, --junit, --seeds and --folds need a whole training"
+        )
     named = [*overrides, f"name={name}"] if name is not None else overrides
-    experiment = build(load_config(config_path, named))
+    if seeds is not None or folds is not None:
+        from mytorch.training.several import train_several
+
+        of_gates: dict[str, Any] = {"expect": expect, "junit": junit}
+        train_several(
+            config_path, named, seeds=seeds, folds=folds, runs_dir=runs_dir, quiet=quiet, json=json, **of_gates
+        )
+        return
+    experiment = build(load_config(config_path, named), runs_dir=runs_dir)
     gates = gates_of_training(experiment, expect)
     if smoke:
         _smoke(experiment, quiet=quiet, json=json)
         return
+    require_packages(experiment.config)
     report = Report(experiment.config.name, gates, junit)
+    experiment.config = with_options(experiment.config, expect)
     run = Run.create(runs_dir, experiment.config.name)
     with RunLock(run.lock):
         with writing(run, "nothing was trained"):
             atomic.write_text(run.config, experiment.config.to_yaml())
         if not (quiet or json):
             print(f"training {experiment.config.name} in {run}", flush=True)
-        _train(Training(experiment, run), report, quiet=quiet, json=json)
+            for line in () if experiment.start is None else experiment.start.lines():
+                print(line, flush=True)
+        train_run(Training(experiment, run), report, quiet=quiet, json=json)
 
 
 def resume(
@@ -73,7 +95,18 @@ def resume(
     quiet: bool = False,
     json: bool = False,
 ) -> None:
-    """Go on with a run from its newest whole checkpoint, or prove that it could; see `mytorch.training.resume`."""
+    """Go on with a run from its newest whole checkpoint, or prove that it could; see `mytorch.training.resume`.
+
+    Of a series of runs (`mytorch.training.several`), which the latest run may be one of, all that is left is trained.
+    """
+    from mytorch.training.several import resume_several, series_of
+
+    series = None if verify else series_of(selector, runs_dir)
+    if series is not None:
+        if overrides or force:
+            raise UserError(f"{series.path} is a series of runs, which is gone on with as it is; name one run of it")
+        resume_several(series, runs_dir=runs_dir, quiet=quiet, json=json)
+        return
     run = Run.find(runs_dir, selector)
     if steps is not None and not verify:
         raise UserError("--steps says how many steps --verify replays; write: mytorch resume --verify --steps N")
@@ -87,7 +120,7 @@ def resume(
             print(note, file=sys.stderr)
         if not (quiet or json):
             print(f"going on with {run} at {where(training)}", flush=True)
-        _train(training, report, quiet=quiet, json=json)
+        train_run(training, report, quiet=quiet, json=json)
 
 
 def _verify(run: Run, overrides: list[str], steps: int | None, *, quiet: bool, json: bool) -> None:
@@ -104,13 +137,14 @@ def _verify(run: Run, overrides: list[str], steps: int | None, *, quiet: bool, j
         print(f"the same to the bit: {', '.join(result['compared'])}")
 
 
-def _train(training: Training, report: Report, *, quiet: bool, json: bool) -> None:
+def train_run(training: Training, report: Report, *, quiet: bool, json: bool) -> None:
     """Train to the end, judge the gates, draw the plots, print the results; `RunFailed` if a gate did not pass."""
     experiment, run = training.experiment, training.directory
     progress = Progress(experiment.config.train.epochs, "quiet" if quiet or json else "auto")
     with StopRequest() as stop:
         try:
-            with recording_failure(run):
+            training.callbacks = open_callbacks(training)
+            with recording_failure(run), told_of_the_end(training.callbacks):
                 summary = training.run(progress, stop)
         except Stopped:
             raise Interrupted(f"stopped after {training.place()}\n{training.what_is_kept()}", stop.exit_code) from None
@@ -126,15 +160,28 @@ def _train(training: Training, report: Report, *, quiet: bool, json: bool) -> No
         with writing(run, "the training is complete, but its summary.json lacks the gates"):
             write_summary(run.summary, summary)
     with writing(run, "the training is complete, its plots are not"):
-        draw_plots(experiment, run, summary["best_epoch"])
+        config, of_classes = experiment.config, experiment.kind != "regression"
+        draw_plots(
+            run,
+            training.predictions,
+            plots_of(config, of_classes=of_classes),
+            title=config.name,
+            target_name=experiment.data.target_name,
+            best_epoch=summary["best_epoch"],
+        )
     if json:
         print_json({"run": run.path, **summary})
     elif not quiet:
+        if training.patience is not None and training.stopped_early:
+            epochs = f"epoch {training.epoch} of {experiment.config.train.epochs}"
+            print(f"stopped early after {epochs}: {training.patience.sentence}")
         print_scores(summary["best"], f"epoch {summary['best_epoch']}")
-        print(f"{summary['steps']} steps in {summary['seconds']:.2f} s, {summary['parameters']} parameters")
+        print(f"{summary['steps']} steps in {summary['seconds']:.2f} s, {told_parameters(experiment.model)}")
         print(f"metrics: {run.metrics}\nsummary: {run.summary}")
         print(f"plots:   {', '.join(map(str, sorted(run.plots.iterdir())))}")
         report.print()
+    training.callbacks.call("on_train_end", summary)
+    training.callbacks.raise_failure(f"the training is complete: {run}")
     report.raise_if_failed()
 
 
@@ -150,26 +197,6 @@ def _smoke(experiment: Experiment, *, quiet: bool, json: bool) -> None:
             f"smoke test of {experiment.config.name} passed: {len(seen['losses'])} batches, all finite; "
             f"loss on one batch {repeated['before']:.4g} -> {repeated['after']:.4g} in {repeated['steps']} steps"
         )
-
-
-def draw_plots(experiment: Experiment, run: Run, best_epoch: int) -> None:
-    """The pictures of a finished run, from its metrics.csv and the weights that are in the model."""
-    from mytorch.training.plots import plot_confusion, plot_loss, plot_predictions
-
-    data, title = experiment.data, experiment.config.name
-    plot_loss(read_metrics(run.metrics), run.loss_plot, title, best_epoch=best_epoch)
-    name, other = list(data.splits.items())[-1]  # the test rows if there are any, else validation, else train
-    if experiment.kind == "regression":
-        pairs = [
-            (split.original_targets, in_own_units(experiment, predict(experiment.model, split.inputs)))
-            for split in (data.train, other)
-        ]
-        plot_predictions(pairs[0], pairs[1], data.target_name, run.predictions_plot, test_name=name)
-    else:
-        names = data.class_names or ["0", "1"]  # a binary loss may have a column of these numbers
-        predicted = as_scored(experiment, predict(experiment.model, other.inputs)).argmax(axis=1)
-        matrix = confusion_matrix(predicted, true_values(experiment, other), len(names))
-        plot_confusion(matrix, names, run.confusion_plot, title)
 
 
 def evaluate(
@@ -241,6 +268,6 @@ def starter_files() -> dict[str, Path]:
     """The files that `init` writes, by their path in the new directory: from the package, or from its checkout."""
     package = Path(__file__).resolve().parents[1]
     root = package / "starter" if (package / "starter").is_dir() else package.parent
-    configs = sorted((root / "configs").rglob("*.yaml"))
+    configs = [*sorted((root / "configs").rglob("*.yaml")), root / "configs" / "config.schema.json"]
     data = [root / "datasets" / "boston.csv", root / "datasets" / "README.md"]
     return {path.relative_to(root).as_posix(): path for path in [*configs, *data]}

@@ -11,7 +11,7 @@ from mytorch.training.errors import RunFailed, UserError
 from mytorch.training.outcome import State, read_summary
 from mytorch.training.resume import flatten
 from mytorch.training.run import Run
-from mytorch.training.run_table import RunLine, best_row, line_of, rows_so_far
+from mytorch.training.run_table import RunLine, best_column_of, best_row, line_of, rows_so_far
 from mytorch.training.yaml_source import load, to_text
 
 NOT_THERE = "-"
@@ -29,7 +29,7 @@ def compare(selectors: list[str], *, runs_dir: Path, output: Path | None = None,
     path = runs_dir / "comparison.png" if output is None else output
     if path.suffix.lower() != ".png":
         raise UserError(f"-o: expected the name of a PNG file, such as comparison.png, got {str(path)!r}")
-    names = [f"{run.name}/{run.path.name}" for run in runs]
+    names = [run.label for run in runs]
     if len(set(names)) < len(names):  # of different runs directories
         names = [str(run) for run in runs]
     differing, lines = differing_keys(runs), [line_of(run) for run in runs]
@@ -89,7 +89,7 @@ def scores_of(run: Run, state: State) -> dict[str, float]:
     if summary is not None:
         return {f"{split}.{name}": value for split, of in summary["best"].items() for name, value in of.items()}
     rows = rows_so_far(run)
-    row = best_row(rows) if rows else {}
+    row = best_row(rows, best_column_of(run)) if rows else {}
     return {
         f"{split}.{name.removeprefix(f'{split}_')}": value
         for split in ("train", "validation")

@@ -16,19 +16,24 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 
 from mytorch.backend.generator import default_generator
+from mytorch.training.composites import INSIDE, idle_arguments, resolve_inside, unknown_keys, write_branches
 from mytorch.training.errors import suggest
-from mytorch.training.wording import OUT_OF_LIMITS, describe, expected, explain, show
-from mytorch.training.yaml_source import Keys
+from mytorch.training.faults import ComponentError, Fault
+from mytorch.training.own_code import told
+from mytorch.training.wording import OUT_OF_LIMITS, describe, expected, explain
 
-Kind = Literal["layer", "loss", "optimizer", "scheduler", "dataset", "metric"]
+Kind = Literal["layer", "loss", "optimizer", "scheduler", "dataset", "metric", "callback"]
 
 # Arguments of layers that the incoming data decides: they may be left out, the builder reads them off it.
 INFERRED = frozenset({"in_features", "in_channels", "num_features", "normalized_shape", "num_channels", "input_size"})
+
+# Arguments of a model that is one module, of which the target decides how large they are: they may be left out.
+OUTPUT_SIZES = frozenset({"out_features", "num_classes"})
 
 # Arguments of schedulers that the length of the training decides: may be left out, see `schedule_length`.
 FILLED_BY_RUN = frozenset({"T_max", "total_steps"})
@@ -36,33 +41,17 @@ FILLED_BY_RUN = frozenset({"T_max", "total_steps"})
 # Schedulers that PyTorch's documentation steps after every batch; all others are stepped after every epoch.
 STEPPED_PER_BATCH = frozenset({"OneCycleLR", "CyclicLR"})
 
+# Arguments of losses for which the word stands for numbers that `losses` computes from the training rows.
+BALANCED = "balanced"
+MAY_BE_BALANCED = frozenset({
+    ("CrossEntropyLoss", "weight"),
+    ("NLLLoss", "weight"),
+    ("MultiMarginLoss", "weight"),
+    ("BCEWithLogitsLoss", "pos_weight"),
+})  # fmt: skip
+
 # What a constructor raises when it does not like its arguments.
 REJECTIONS = (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError, AssertionError, MemoryError)
-
-
-class Fault(NamedTuple):
-    """A problem of a component that does not know where the component stands.
-
-    `path` leads from the component to the value that the message is about, `at` to the part to be pointed at.
-    """
-
-    path: Keys
-    message: str
-    at: Keys | None = None
-    on_key: bool = False
-
-    def below(self, prefix: Keys) -> Fault:
-        """The same, seen from `prefix` further up."""
-        at = self.path if self.at is None else self.at
-        return Fault(prefix + self.path, self.message, prefix + at, self.on_key)
-
-
-class ComponentError(ValueError):
-    """All that is wrong with one component: `faults`."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        self.faults = faults
-        super().__init__("\n".join(fault.message for fault in faults))
 
 
 @dataclass(frozen=True)
@@ -70,11 +59,14 @@ class Registry:
     """The classes that a kind of component may name.
 
     `supplied` are arguments that the program passes and a config must not, each with a function that makes a
-    stand-in, with which the arguments are tried out.
+    stand-in, with which the arguments are tried out. `own` are the names of a user's own classes, and `unusable` says
+    of other names in the user's files why no config can use them.
     """
 
     classes: Mapping[str, Any]
     supplied: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    own: frozenset[str] = frozenset()
+    unusable: Mapping[str, str] = field(default_factory=dict)
 
 
 Registries = Mapping[str, Registry]
@@ -131,23 +123,25 @@ def parameters_of(target: Callable[..., Any]) -> dict[str, Parameter]:
     function = inspect.getattr_static(target, "__init__") if isinstance(target, type) else target
     try:
         hints = typing.get_type_hints(function, include_extras=True)
-    except (NameError, TypeError):  # imported for type checkers only: the constructor must check by itself
+    except Exception:  # imported for type checkers only, or no type at all: the constructor must check by itself
         hints = {}
+    owner = getattr(target, "__name__", "")
     return {
-        name: Parameter(name, _writable(hints.get(name, Any)), parameter.default)
+        name: Parameter(name, _writable(hints.get(name, Any), (owner, name) in MAY_BE_BALANCED), parameter.default)
         for name, parameter in inspect.signature(target).parameters.items()
         if parameter.kind in named
     }
 
 
-def _writable(annotation: Any) -> Any:
+def _writable(annotation: Any, may_be_balanced: bool = False) -> Any:
     """The type as a config can write it: a tensor, if nothing simpler will do, is a list of numbers."""
     alternatives = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     others = [one for one in alternatives if getattr(one, "__name__", "") != "Tensor"]
     if len(others) == len(alternatives):
         return annotation
     if set(others) <= {type(None)}:
-        others.append(Annotated[list[float], AfterValidator(_to_tensor)])
+        numbers = Annotated[list[float], AfterValidator(_to_tensor)]
+        others += [numbers, Literal[BALANCED]] if may_be_balanced else [numbers]
     return Union[tuple(others)]  # noqa: UP007 - built from a list
 
 
@@ -162,7 +156,8 @@ class Component:
     """A class and the arguments to call it with.
 
     `arguments` are plain YAML values: the user's, and the constructor's defaults where these are plain values
-    other than None. `layers` are those inside of a `Sequential`.
+    other than None. `layers`, `shortcut` and `branches` are the layers inside of a `Sequential`, `Residual` or
+    `Parallel`. `is_own`: the class is the user's, whose code may raise anything.
     """
 
     kind: Kind
@@ -170,12 +165,22 @@ class Component:
     target: Callable[..., Any] = field(repr=False)
     arguments: Mapping[str, Any] = field(default_factory=dict)
     layers: tuple[Component, ...] = ()
+    shortcut: tuple[Component, ...] = ()
+    branches: Mapping[str, tuple[Component, ...]] = field(default_factory=dict)
+    is_own: bool = False
 
     @property
     def left_out(self) -> list[str]:
         """The required arguments that are not there, in the constructor's order; `build` needs them."""
         parameters = parameters_of(self.target).values()
         return [one.name for one in parameters if one.required and one.name not in self.arguments]
+
+    @property
+    def balanced(self) -> list[str]:
+        """The arguments whose numbers are to be computed from the training rows; `build` needs the numbers."""
+        return [
+            name for name, value in self.arguments.items() if (self.type, name) in MAY_BE_BALANCED and value == BALANCED
+        ]
 
     @property
     def steps_per_batch(self) -> bool:
@@ -201,8 +206,11 @@ class Component:
         arguments = {name: parameters[name].convert(value) for name, value in self.arguments.items()}
         try:
             return self.target(**arguments, **supplied)
-        except REJECTIONS as error:
-            raise ComponentError([self._rejection(str(error) or type(error).__name__)]) from error
+        except Exception as error:
+            if not (isinstance(error, REJECTIONS) or self.is_own):
+                raise
+            message = told(error) if self.is_own else str(error) or type(error).__name__
+            raise ComponentError([self._rejection(message)]) from error
 
     def _rejection(self, message: str) -> Fault:
         """Points at the argument that the constructor's message mentions, or the only one that was set."""
@@ -216,13 +224,25 @@ class Component:
         data = {"type": self.type, **self.arguments}
         if self.layers:
             data["layers"] = [layer.to_data() for layer in self.layers]
+        if self.shortcut:
+            data["shortcut"] = [layer.to_data() for layer in self.shortcut]
+        if self.branches:
+            lists = {name: [layer.to_data() for layer in layers] for name, layers in self.branches.items()}
+            data["branches"] = write_branches(lists)
         return data if len(data) > 1 else self.type
 
 
-def resolve(kind: Kind, value: Any, registries: Registries, other_keys: Iterable[str] = ()) -> Component:
+def resolve(
+    kind: Kind,
+    value: Any,
+    registries: Registries,
+    other_keys: Iterable[str] = (),
+    may_be_left_out: frozenset[str] = frozenset(),
+) -> Component:
     """The component that `value`, plain YAML data, describes; it has been tried out where that is cheap.
 
     `other_keys` are those that may stand beside the arguments; they are suggested when a name is not known.
+    `may_be_left_out` are required arguments that are supplied later, beside those that always are.
     Raises `ComponentError` with everything that is wrong.
     """
     registry = registries[kind]
@@ -230,11 +250,19 @@ def resolve(kind: Kind, value: Any, registries: Registries, other_keys: Iterable
     if name not in registry.classes:
         raise ComponentError([Fault((), _unknown(kind, name, registries), at=("type",))])
     target = registry.classes[name]
-    if kind == "layer" and name == "Sequential":
-        return Component(kind, name, target, layers=_resolve_layers(given, registries))
-
+    is_composite = target in INSIDE
     parameters = {key: one for key, one in parameters_of(target).items() if key not in registry.supplied}
-    faults = []
+    inside: dict[str, Any] = {}
+    faults: list[Fault] = []
+    if is_composite:
+        elsewhere = {*INSIDE[target], *idle_arguments(target, given)}
+        parameters = {key: one for key, one in parameters.items() if key not in elsewhere}
+        faults += unknown_keys(target, given, parameters)
+        try:
+            inside = resolve_inside(target, given, lambda layer: resolve("layer", layer, registries))
+        except ComponentError as error:
+            faults += error.faults
+        given = {key: argument for key, argument in given.items() if key in parameters}
     for key, argument in given.items():
         if key in parameters:
             faults += parameters[key].check(argument, kind)
@@ -245,14 +273,14 @@ def resolve(kind: Kind, value: Any, registries: Registries, other_keys: Iterable
             known = [*parameters, *other_keys]
             takes = suggest(key, known) if known else "; it takes none"
             faults.append(Fault((), f"{name} has no argument {key!r}{takes}", at=(key,), on_key=True))
-    may_be_left_out: frozenset[str] = {"layer": INFERRED, "scheduler": FILLED_BY_RUN}.get(kind, frozenset())
+    may_be_left_out |= {"layer": INFERRED, "scheduler": FILLED_BY_RUN}.get(kind, frozenset())
     for key, parameter in parameters.items():
         if parameter.required and key not in given and key not in may_be_left_out:
             what = "" if parameter.annotation is Any else f" ({describe(parameter.annotation)})"
             faults.append(Fault((), f"{name} needs the argument {key!r}{what}"))
     if faults:
         raise ComponentError(faults)
-    component = Component(kind, name, target, _complete(kind, given, parameters))
+    component = Component(kind, name, target, _complete(kind, given, parameters), **inside, is_own=name in registry.own)
     _try_out(component, registry)
     return component
 
@@ -278,35 +306,13 @@ def _unknown(kind: Kind, name: str, registries: Registries) -> str:
     for other, registry in registries.items():
         if other != kind and name in registry.classes:
             return f"{name!r} is {_a(other)}, not {_a(kind)}"
+    if name in registries[kind].unusable:
+        return f"unknown {kind} {name!r}: {registries[kind].unusable[name]}"
     return f"unknown {kind} {name!r}{suggest(name, registries[kind].classes)}"
 
 
 def _a(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
-
-
-def _resolve_layers(given: dict[str, Any], registries: Registries) -> tuple[Component, ...]:
-    """The layers of `{type: Sequential, layers: [...]}`."""
-    faults = [
-        Fault((), f"Sequential has no argument {key!r}{suggest(key, ['layers'])}", at=(key,), on_key=True)
-        for key in given
-        if key != "layers"
-    ]
-    layers: list[Component] = []
-    listed = given.get("layers")
-    if not isinstance(listed, list) or not listed:
-        came = f", got {show(listed)}" if "layers" in given else ""
-        message = f"Sequential needs 'layers', a list of at least one layer{came}"
-        faults.append(Fault((), message, at=("layers",)))
-    else:
-        for index, layer in enumerate(listed):
-            try:
-                layers.append(resolve("layer", layer, registries))
-            except ComponentError as error:
-                faults += [fault.below(("layers", index)) for fault in error.faults]
-    if faults:
-        raise ComponentError(faults)
-    return tuple(layers)
 
 
 def _complete(kind: Kind, given: dict[str, Any], parameters: Mapping[str, Parameter]) -> dict[str, Any]:
@@ -342,16 +348,19 @@ def _to_plain(default: Any) -> Any:
 def _try_out(component: Component, registry: Registry) -> None:
     """Calls the constructor, which knows best what its arguments may be; the random stream is left as it was.
 
-    Layers whose size the data decides are left to the builder, which knows it.
+    Layers whose size the data decides, and layers that hold others, are left to the builder, which has both.
     """
-    if component.kind == "layer" and not INFERRED.isdisjoint(parameters_of(component.target)):
-        return
+    if component.kind == "layer":
+        sizes = (INFERRED | OUTPUT_SIZES).intersection(parameters_of(component.target))
+        if component.target in INSIDE or sizes:
+            return
     supplied = {name: make() for name, make in registry.supplied.items()}
     if component.kind == "scheduler":
         supplied |= component.schedule_length(epochs=100, batches=100, per_batch=component.steps_per_batch)
+    known = {name: value for name, value in component.arguments.items() if name not in component.balanced}
     state = default_generator.get_state()
     try:
-        component.build(**supplied)
+        replace(component, arguments=known).build(**supplied)
     finally:
         default_generator.set_state(state)
 
@@ -384,7 +393,9 @@ def standard_registries() -> dict[str, Registry]:
     from mytorch.creation.filled import zeros
     from mytorch.data.sources import SOURCES
     from mytorch.optim import lr_scheduler
+    from mytorch.training.branches import Parallel, Residual
     from mytorch.training.metrics import METRICS
+    from mytorch.training.tensorboard import TensorBoard
 
     def parameters() -> list[Any]:
         return [nn.Parameter(zeros(1))]
@@ -396,15 +407,17 @@ def standard_registries() -> dict[str, Registry]:
     layers = {name: module for name, module in modules.items() if not name.endswith(("Loss", "List", "Dict"))}
     losses = {name: module for name, module in modules.items() if name.endswith("Loss")}
     registries = {
-        "layer": Registry(layers),
+        "layer": Registry({**layers, "Residual": Residual, "Parallel": Parallel}),
         "loss": Registry(losses),
         "optimizer": Registry(_public_classes(optim, optim.Optimizer), {"params": parameters}),
         "scheduler": Registry(_public_classes(lr_scheduler, lr_scheduler.LRScheduler), {"optimizer": optimizer}),
         "dataset": Registry(SOURCES),
         "metric": Registry(METRICS),
+        "callback": Registry({"tensorboard": TensorBoard}),
     }
     for kind, classes in _registered.items():
-        registries[kind] = replace(registries[kind], classes={**registries[kind].classes, **classes})
+        registry = registries[kind]
+        registries[kind] = replace(registry, classes={**registry.classes, **classes}, own=frozenset(classes))
     return registries
 
 

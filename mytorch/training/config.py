@@ -26,20 +26,28 @@ from mytorch.training.components import (
     standard_registries,
 )
 from mytorch.training.errors import ConfigError, Problem, closest, suggest
-from mytorch.training.imports import UnimportableError, add_imports
+from mytorch.training.imports import OwnFiles, UnimportableError
+from mytorch.training.loss_list import OF_A_PROBABILITY, Loss, LossKind, LossTerm, WrittenLoss, kind_of, terms_of
 from mytorch.training.metrics import METRICS
+from mytorch.training.model_key import Model, WrittenModel
 from mytorch.training.overrides import apply_overrides
 from mytorch.training.sections import (
     Checkpoint,
     Dataset,
+    EarlyStopping,
+    Ema,
     Expectation,
+    Finetune,
     Integer,
     Normalize,
+    Plots,
     Section,
     Split,
+    Swa,
     Train,
     Written,
 )
+from mytorch.training.training_options import LOOKS_AT_A_FIGURE, faults_of
 from mytorch.training.wording import explain, show
 from mytorch.training.yaml_source import Keys, Source, dump, load
 
@@ -54,15 +62,19 @@ EXAMPLES = {
     "optimizer": "optimizer: {type: Adam, lr: 1e-3}",
     "train": "train: {epochs: 100}",
     "train.epochs": "epochs: 100",
+    "train.early_stopping": "early_stopping: {patience: 10}",
+    "train.ema": "ema: {decay: 0.999}",
+    "train.swa": "swa: {start_epoch: 75}",
     "metrics": "metrics: [mae, rmse]",
+    "log": "log: [tensorboard]",
     "expect": "expect: {test.mae: {max: 2.5}}",
+    "finetune": "finetune: {from: boston}",
+    "finetune.from": "from: boston",
+    "finetune.freeze": 'freeze: ["0.*"]',
+    "finetune.new": 'new: ["6"]',
 }
 
-# What a loss is for, and the metrics of that when the config names none.
-REGRESSION_LOSSES = frozenset({"MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss"})
-CLASSIFICATION_LOSSES = frozenset({"CrossEntropyLoss", "NLLLoss", "MultiMarginLoss"})
-BINARY_LOSSES = frozenset({"BCELoss", "BCEWithLogitsLoss"})  # one output: of the probability of class 1
-LossKind = Literal["regression", "binary", "classification"]
+# The metrics of a config that names none, by what its loss is for.
 DEFAULT_METRICS: dict[LossKind, list[Any]] = {
     "regression": ["mae", "rmse", "r2"],
     "binary": ["accuracy", {"type": "f1", "average": "binary"}, "auc"],
@@ -84,12 +96,6 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _check_model(layers: tuple[Component, ...]) -> tuple[Component, ...]:
-    if not layers:
-        raise ValueError("expected at least one layer, got an empty list")
-    return layers
-
-
 class Config(Section):
     """All that a training is made of. Made by `load_config`; two are equal when all their values are.
 
@@ -100,14 +106,17 @@ class Config(Section):
     imports: tuple[Annotated[str, Strict()], ...] = ()
     seed: Integer = Field(0, ge=0, lt=2**63)
     dataset: Dataset
-    model: Annotated[tuple[Annotated[Component, Written("layer")], ...], AfterValidator(_check_model)]
-    loss: Annotated[Component, Written("loss")]
+    model: Annotated[Model, WrittenModel()]
+    loss: Annotated[Loss, WrittenLoss()]
     optimizer: Annotated[Component, Written("optimizer")]
     scheduler: Annotated[Component, Written("scheduler")] | None = None
     train: Train
     metrics: tuple[Annotated[Component, Written("metric")], ...] | None = None
     checkpoint: Checkpoint = Checkpoint()
     expect: dict[str, Expectation] = Field({})
+    finetune: Finetune | None = None
+    log: tuple[Annotated[Component, Written("callback")], ...] = ()
+    plots: Plots = None
 
     _source: Source = PrivateAttr()
 
@@ -119,11 +128,18 @@ class Config(Section):
         for index, component in enumerate(self.metrics or ()):
             metric = component.build()
             if scored_as not in (None, metric.task):
-                message = f"{component.type} is for {metric.task}, and {self.loss.type} for {scored_as}"
+                message = f"{component.type} is for {metric.task}, and {self.loss_name} for {scored_as}"
                 faults.append(Fault(("metrics", index), message))
             if metric.name in names:
                 faults.append(Fault(("metrics", index), f"{metric.name} is listed twice"))
             names.append(metric.name)
+        if faults:
+            raise ComponentError(faults)
+        return self
+
+    @model_validator(mode="after")
+    def _training_options_fit(self) -> Config:
+        faults = faults_of(self)
         if faults:
             raise ComponentError(faults)
         return self
@@ -140,12 +156,28 @@ class Config(Section):
 
     @property
     def loss_kind(self) -> LossKind | None:
-        """What the loss is for, None if it may serve for anything."""
-        if self.loss.type in REGRESSION_LOSSES:
-            return "regression"
-        if self.loss.type in BINARY_LOSSES:
-            return "binary"
-        return "classification" if self.loss.type in CLASSIFICATION_LOSSES else None
+        """What the loss is for, None if it may serve for anything; several losses are all for the same."""
+        kinds = [kind_of(term.component) for term in self.loss_terms]
+        return next((kind for kind in kinds if kind is not None), None)
+
+    @property
+    def loss_terms(self) -> tuple[LossTerm, ...]:
+        """The losses that are added up, with their factors; a single one has factor 1."""
+        return terms_of(self.loss)
+
+    @property
+    def loss_name(self) -> str:
+        """The loss in a message."""
+        return " + ".join(term.component.type for term in self.loss_terms)
+
+    def loss_path(self, index: int) -> Keys:
+        """Where the loss stands that is number `index` of `loss_terms`."""
+        return ("loss",) if isinstance(self.loss, Component) else ("loss", index)
+
+    @property
+    def takes_probability(self) -> bool:
+        """Whether a binary loss takes a probability; it is a logit otherwise."""
+        return any(term.component.type == OF_A_PROBABILITY for term in self.loss_terms)
 
     @property
     def source_path(self) -> Path | None:
@@ -181,18 +213,21 @@ class Config(Section):
         if found is not None:
             return found
         folders = [(folder / name).parent for folder in _folders(self.source_path)]
-        near = closest(Path(name).name, [file.name for folder in folders for file in folder.glob("*")])
+        beside = [file.name for folder in folders for file in folder.glob("*") if file.is_file()]
+        near = closest(Path(name).name, beside)
         hint = f"; did you mean {str(Path(name).with_name(near))!r}?" if near else ""
         searched = " or ".join(dict.fromkeys(os.path.abspath(folder) for folder in folders))
         raise ConfigError([self.problem(path, f"there is no file {name!r} in {searched}{hint}")])
 
     def to_yaml(self) -> str:
         """The config in full, overrides and defaults written out; loading it gives an equal config."""
-        data = self.model_dump(exclude_none=True)
+        data = self.model_dump(exclude_none=True, by_alias=True)
         if not self.imports:
             del data["imports"]
         if not self.expect:
             del data["expect"]
+        if not self.log:
+            del data["log"]
         return dump(data)
 
 
@@ -203,7 +238,11 @@ SECTIONS: dict[Keys, type[Section]] = {
     ("dataset", "validation"): Split,
     ("dataset", "normalize"): Normalize,
     ("train",): Train,
+    ("train", "early_stopping"): EarlyStopping,
+    ("train", "ema"): Ema,
+    ("train", "swa"): Swa,
     ("checkpoint",): Checkpoint,
+    ("finetune",): Finetune,
 }
 
 
@@ -246,20 +285,21 @@ def _with_imports(source: Source, registries: Registries) -> Registries:
     listed = source.data.get("imports")
     if not isinstance(listed, list):
         return registries  # absent, or wrong in a way that the schema will say
-    for index, name in enumerate(listed):
-        if not isinstance(name, str):
-            continue
-        path = ("imports", index)
-        found = find_file(name, source.path)
-        if found is None:
-            folders = " or ".join(dict.fromkeys(str(folder.absolute()) for folder in _folders(source.path)))
-            source.problems.append(source.problem(path, f"there is no file {name!r} in {folders}"))
-            continue
-        listed[index] = found.as_posix()
-        try:
-            registries = add_imports(registries, [found])
-        except UnimportableError as error:
-            source.problems.append(source.problem(path, str(error)))
+    with OwnFiles() as own:
+        for index, name in enumerate(listed):
+            if not isinstance(name, str):
+                continue
+            path = ("imports", index)
+            found = find_file(name, source.path)
+            if found is None:
+                folders = " or ".join(dict.fromkeys(str(folder.absolute()) for folder in _folders(source.path)))
+                source.problems.append(source.problem(path, f"there is no file {name!r} in {folders}"))
+                continue
+            listed[index] = found.as_posix()
+            try:
+                registries = own.add(registries, found)
+            except UnimportableError as error:
+                source.problems.append(source.problem(path, str(error)))
     return registries
 
 
@@ -272,9 +312,12 @@ def _complete(config: Config) -> Config:
     """Writes down what follows from the rest where the config left it out."""
     train, scheduler = config.train, config.scheduler
     if scheduler is None:
-        train = train.model_copy(update={"scheduler_step": None})
+        train = train.model_copy(update={"scheduler_step": None, "scheduler_monitor": None})
     elif train.scheduler_step is None:
         train = train.model_copy(update={"scheduler_step": "batch" if scheduler.steps_per_batch else "epoch"})
+    if scheduler is not None and scheduler.type == LOOKS_AT_A_FIGURE and train.scheduler_monitor is None:
+        monitor = "train_loss" if config.dataset.validation is None else "validation_loss"
+        train = train.model_copy(update={"scheduler_monitor": monitor})
     metrics = config.metrics
     if metrics is None and config.loss_kind is not None:
         metrics = default_metrics(config.loss_kind)
@@ -298,7 +341,7 @@ def _problems(error: Any, source: Source) -> list[Problem]:
         return [source.problem(path[:-1], f"missing key {path[-1]!r}{hint}")]
     if error["type"] == "extra_forbidden":
         section = Expectation if path[0] == "expect" and len(path) > 1 else SECTIONS[path[:-1]]
-        hint = suggest(str(path[-1]), section.model_fields)
+        hint = suggest(str(path[-1]), section.keys())
         return [source.problem(path[:-1], f"unknown key {path[-1]!r}{hint}", at=path, on_key=True)]
     if error["type"] == "value_error":
         reason = error["ctx"]["error"]

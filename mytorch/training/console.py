@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -40,10 +43,26 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Col
     boston     150
     digits       8
     """
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    from rich.cells import cell_len  # a Korean letter takes two places of a terminal
+
+    widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
     for row in [header, *rows]:
-        cells = [
-            f"{cell:>{width}}" if index in right else f"{cell:<{width}}"
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
+        cells = []
+        for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - cell_len(cell))
+            cells.append(space + cell if index in right else cell + space)
         print("  ".join(cells).rstrip())
+
+
+def print_folded(text: str, first: str = "", indent: str = "") -> None:
+    """A long line behind `first`; on a terminal it is folded between words, and what follows is indented.
+
+    >>> print_folded("numpy 2.4.0, typer 0.29.2", first="packages  ", indent=" " * 10)
+    packages  numpy 2.4.0, typer 0.29.2
+    """
+    if not sys.stdout.isatty():
+        print(first + text)
+        return
+    width = max(40, shutil.get_terminal_size().columns)
+    print(textwrap.fill(text, width, initial_indent=first, subsequent_indent=indent, break_long_words=False,
+                        break_on_hyphens=False))  # fmt: skip

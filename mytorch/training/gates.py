@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from mytorch.backend import atomic
 from mytorch.training.build import Experiment
 from mytorch.training.config import Config
@@ -31,6 +33,7 @@ _HOLDS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 _WORDS = {"<=": "at most", ">=": "at least", "<": "less than", ">": "more than"}
+KEYS = {"<=": "max", ">=": "min", "<": "less_than", ">": "more_than"}  # what a config calls them
 _OPTION = re.compile(r"\s*([^<>=]+?)\s*(<=|>=|<|>)\s*([^<>=\s]+)\s*")
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -121,7 +124,9 @@ class Fall:
     def judge(self, figures: Figures) -> Outcome:
         column = self.name.replace(".", "_", 1)
         at = {row["epoch"]: value for row in figures.history if (value := row[column]) is not None}
-        first, value = at.get(1, math.nan), at.get(self.by_epoch, math.nan)
+        # A training that was stopped early is judged by its last epoch.
+        by_epoch = min(self.by_epoch, max((row["epoch"] or 0 for row in figures.history), default=0))
+        first, value = at.get(1, math.nan), at.get(by_epoch, math.nan)
         limit = first - (abs(first) * self.amount if self.is_share else self.amount)
         expected = f"a fall from {first:.6g} to at most {limit:.6g}"
         return Outcome(str(self), expected, _shortest(value, lambda shown: shown <= limit), value, value <= limit)
@@ -177,18 +182,18 @@ def gates_of_eval(experiment: Experiment, split: str, options: Sequence[str]) ->
 
 
 def _scored(experiment: Experiment) -> list[str]:
-    return ["loss", *(metric.name for metric in experiment.metrics)]
+    return ["loss", *experiment.score_names]
 
 
 def _from_config(name: str, wanted: Expectation, experiment: Experiment, problems: list[Problem]) -> Iterable[Gate]:
     config: Config = experiment.config
-    if wanted.max is not None:
-        yield Limit(name, "<=", wanted.max)
-    if wanted.min is not None:
-        yield Limit(name, ">=", wanted.min)
+    for sign, key in KEYS.items():
+        limit = getattr(wanted, key)
+        if limit is not None:
+            yield Limit(name, sign, limit)
     if wanted.falls_by is None:
         return
-    per_epoch = ["train.loss"]
+    per_epoch = ["train.loss", *(f"train.{part}" for part in experiment.loss_parts)]
     if experiment.data.validation is not None:
         per_epoch += [f"validation.{score}" for score in _scored(experiment)]
     by_epoch = config.train.epochs if wanted.by_epoch is None else wanted.by_epoch
@@ -220,6 +225,29 @@ def _from_options(options: Sequence[str], names: Sequence[str], absent: str, pro
             problems.append(Problem(Place(f"--expect {option!r}", column=number), unknown))
         gates.append(gate)
     return gates
+
+
+def with_options(config: Config, options: Sequence[str]) -> Config:
+    """The config with the gates of `--expect` under its own, so that a training that is gone on with is judged by them.
+
+    Of two limits of one kind the stricter stays: it implies the other.
+
+    Raises:
+        UserError: a limit contradicts one of the config's.
+    """
+    gates = dict(config.expect)
+    for gate in map(parse_option, options):
+        key, before = KEYS[gate.sign], gates.get(gate.name)
+        limits = {} if before is None else before.model_dump(exclude_none=True)
+        stricter = min if gate.sign in ("<=", "<") else max
+        limits[key] = stricter(limits.get(key, gate.limit), gate.limit)
+        try:
+            gates[gate.name] = Expectation(**limits)
+        except ValidationError as error:
+            raise UserError(f"--expect {gate}: {error.errors()[0]['ctx']['error']}") from None
+    changed = config.model_copy(update={"expect": gates})
+    changed._source = config._source
+    return changed
 
 
 def parse_option(text: str) -> Limit:

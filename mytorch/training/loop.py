@@ -11,10 +11,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import time
-import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,21 +25,31 @@ import numpy as np
 from mytorch import nn
 from mytorch.creation.from_data import from_numpy
 from mytorch.data import DataLoader
+from mytorch.optim import LBFGS
 from mytorch.training import checkpoint
-from mytorch.training.build import Experiment, build_optimizer, count_parameters
+from mytorch.training.averaging import Averaging
+from mytorch.training.build import Experiment, build_optimizer
+from mytorch.training.callbacks import Callbacks
+from mytorch.training.diagnosis import first_bad_gradient, first_bad_layer, is_of_a_layer, told
 from mytorch.training.errors import RunFailed, Stopped
+from mytorch.training.finetune import count_frozen, write_kept
+from mytorch.training.losses import values_of_parts
+from mytorch.training.model_building import count_parameters
+from mytorch.training.norms import norms_row, open_norms
+from mytorch.training.prediction_table import predictions_of, write_predictions
 from mytorch.training.progress import Progress
 from mytorch.training.run import MetricsLog, Run, metric_columns, write_summary
 from mytorch.training.saving import SavingPlan, write_state
-from mytorch.training.scoring import score
+from mytorch.training.schedule import Schedule
+from mytorch.training.scoring import predict, score
 from mytorch.training.signals import StopRequest
 from mytorch.training.state import capture, fingerprint, versions
+from mytorch.training.stopping import best_monitor, patience_of
 from mytorch.version import __version__
 
 Weights = dict[str, Any]  # raw arrays by name
+Batch = Sequence[Any]  # inputs, targets and, if the rows have them, their weights
 SHOWN = ("train_loss", "validation_loss", "learning_rate")  # in the progress display
-
-PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass
@@ -49,9 +59,15 @@ class Sums:
     loss: float = 0.0
     norms: float = 0.0
     rate: float = 0.0
+    parts: tuple[float, ...] = ()  # of each loss of a list
 
-    def as_tuple(self) -> tuple[float, float, float]:
-        return self.loss, self.norms, self.rate
+    def as_tuple(self) -> tuple[float, float, float, tuple[float, ...]]:
+        return self.loss, self.norms, self.rate, self.parts
+
+    def add_parts(self, values: Iterable[float], rows: int) -> None:
+        """Add the losses of a list, as they were on a batch of so many rows."""
+        added = [value * rows for value in values]
+        self.parts = tuple(a + b for a, b in zip(self.parts or [0.0] * len(added), added, strict=True))
 
 
 class Training:
@@ -65,10 +81,16 @@ class Training:
         self.directory = run
         self.model = experiment.model
         self.loss = experiment.loss
-        self.clip = experiment.config.train.clip_grad_norm
+        self.clip_norm = experiment.config.train.clip_grad_norm
+        self.clip_value = experiment.config.train.clip_grad_value
+        self.accumulate = experiment.config.train.accumulate  # batches of a step
+        self.steps_per_epoch = experiment.steps_per_epoch()
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer, self.scheduler = build_optimizer(experiment)
-        self.steps_per_batch = experiment.config.train.scheduler_step == "batch"
+        self.schedule = Schedule(experiment, self.optimizer, self.scheduler)
+        self.averaging = Averaging(experiment)
+        self.monitor = best_monitor(experiment)  # of the best weights; None if they are the last
+        self.patience = patience_of(experiment, [])
         train = experiment.data.train
         self.batches: DataLoader[Any] = DataLoader(
             train.dataset(),
@@ -81,7 +103,7 @@ class Training:
         self.batches_left: Any = None  # the pass over the batches of the epoch that has begun, if one has
         self.sums = Sums()
         self.best_epoch = 0
-        self.best_loss = math.inf
+        self.best_value = math.inf if self.monitor is None else self.monitor.worst
         self.best_weights: Weights = {}
         self.best_is_saved = False
         # Weights count as good once a finite loss has been computed with them; until then they are the candidate.
@@ -89,6 +111,8 @@ class Training:
         self.good_weights: Weights = {}
         self.good_epoch = 0
         self.log_text = ""  # metrics.csv as it was at the checkpoint that the training goes on from
+        self.norms_text = ""  # norms.csv, likewise
+        self.callbacks = Callbacks()
         self.state_path: Path | None = None  # the newest checkpoint
         self.saved_steps = -1
         self.seconds_before = 0.0  # of earlier processes
@@ -97,8 +121,9 @@ class Training:
     # --- the loop ---------------------------------------------------------------------------------------------------
 
     def run(self, progress: Progress, stop: StopRequest | None = None) -> dict[str, Any]:
-        """Train for the epochs of the config, write every file but the plots, and return the summary.
+        """Train for the epochs of the config, or until early stopping ends it; return the summary.
 
+        Every file is written but the plots.
         `stop` is looked at after every step, and the state saved when it asks for an end.
 
         Raises:
@@ -110,113 +135,197 @@ class Training:
         self.began = time.perf_counter()
         self.stop = StopRequest() if stop is None else stop
         self.plan = SavingPlan(config.checkpoint, is_first=self.state_path is None)
-        columns = metric_columns([m.name for m in self.experiment.metrics], validation=data.validation is not None)
+        metrics, has_validation = [m.name for m in self.experiment.metrics], data.validation is not None
+        columns = metric_columns(metrics, has_validation, self.experiment.loss_parts)
         self.model.train()
         with self._writing(self.directory.metrics):
+            write_kept(config, self.directory, data.preparation)
             self.log = MetricsLog(self.directory.metrics, columns, self.log_text)
         try:
-            with self.log, progress:
+            with self.log, self._open_norms() as self.norms_log, progress:
+                self.callbacks.call("on_train_begin")
+                self.callbacks.raise_failure(self.what_is_kept())
                 if self.state_path is not None and self.saved_steps != self.steps:
                     self.save_state()  # its config is no longer that of the checkpoint that it goes on from
-                while self.epoch < config.train.epochs:
+                while not self.is_complete:
                     row = self._run_epoch()
                     row["seconds"] = round(self.seconds(), 6)
                     with self._writing(self.directory.metrics):
                         self.log.append(row)
+                        self.norms_log.append(norms_row(self.epoch, self.model))
+                    if self.callbacks:
+                        self.callbacks.call("on_epoch_end", dict(row))
+                    if self.patience is not None:
+                        self.patience.look_at([row])
                     progress.epoch(self.epoch, {name: row.get(name) for name in SHOWN})
                     self._save_if_due(self.plan.after_epoch(self.epoch, self.steps))
-            if self.saved_steps != self.steps:
-                self.save_state()
+                if self.saved_steps != self.steps:
+                    self.save_state()
+                self.callbacks.raise_failure(self.what_is_kept())
             summary = self.summarize(self.seconds())
         except RunFailed as failure:
             if not isinstance(failure.__cause__, OSError):
                 self.save_weights()
             raise
         self.save_weights()
+        with self._writing(self.directory.predictions):
+            self.predictions = predictions_of(self.experiment, self.outputs)
+            write_predictions(self.directory.predictions, self.predictions)
         with self._writing(self.directory.summary):
             write_summary(self.directory.summary, summary)
         return summary
+
+    def _open_norms(self) -> MetricsLog:
+        with self._writing(self.directory.norms):
+            return open_norms(self.directory.norms, self.model, self.norms_text)
 
     def seconds(self) -> float:
         """How long the training has taken, in all processes together."""
         return self.seconds_before + time.perf_counter() - self.began
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is no epoch left to train."""
+        return self.epoch >= self.experiment.config.train.epochs or self.stopped_early
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether early stopping has ended it."""
+        return self.patience is not None and self.patience.is_over
+
     def _run_epoch(self) -> dict[str, float | None]:
         if self.batches_left is None:
             self.batches_left = iter(self.batches)
-            self.sums = Sums(rate=float(self.optimizer.param_groups[0]["lr"]))
-        sums, count = self.sums, len(self.batches)
-        for inputs, *targets in self.batches_left:
-            loss, norm = self.step(inputs, *targets)
-            sums.loss += loss * len(inputs)
+            self.sums = Sums(rate=self.schedule.rate(self.steps + 1, self.epoch + 1))
+        sums = self.sums
+        while batches := self.next_batches(self.batches_left):
+            loss, norm = self.step(*batches)
+            sums.loss += loss * _rows(batches)
             sums.norms += norm
-            if self.steps_per_batch:
-                self._step_scheduler()
-            if self.batches_left.count < count:
+            with self._scheduling():
+                self.schedule.after_step()
+            if self.callbacks:
+                self.callbacks.call("on_step_end", loss, norm)
+            if self.batches_left.count < len(self.batches):
                 self._save_if_due(self.plan.after_step(self.steps))
         self.batches_left = None
-        if self.scheduler is not None and not self.steps_per_batch:
-            self._step_scheduler()
         self.epoch += 1
+        self.averaging.after_epoch(self.epoch)
         row: dict[str, float | None] = {
             "epoch": self.epoch,
             "learning_rate": sums.rate,
-            "gradient_norm": sums.norms / count,
+            "gradient_norm": sums.norms / self.steps_per_epoch,
             "train_loss": sums.loss / len(self.experiment.data.train),
         }
+        for name, part in zip(self.experiment.loss_parts, sums.parts, strict=True):
+            row[f"train_{name}"] = part / len(self.experiment.data.train)
         validation = self.experiment.data.validation
         if validation is not None:
-            row |= {f"validation_{name}": value for name, value in score(self.experiment, validation).items()}
-        self._remember(row.get("validation_loss"))
+            output = predict(self.averaging.scored, validation.inputs)
+            scores = score(self.experiment, validation, output)
+            row |= {f"validation_{name}": value for name, value in scores.items()}
+        self._remember(row)
+        with self._scheduling():
+            self.schedule.after_epoch(row)
         return row
 
-    def _step_scheduler(self) -> None:
+    def next_batches(self, batches_left: Iterator[Batch]) -> list[Batch]:
+        """The batches of the next step: `train.accumulate` of them, fewer at the end of an epoch."""
+        return list(itertools.islice(batches_left, self.accumulate))
+
+    @contextmanager
+    def _scheduling(self) -> Iterator[None]:
         try:
-            self.scheduler.step()
+            yield
         except ValueError as error:  # OneCycleLR, beyond its last step
             raise RunFailed(f"{self.place()}: the scheduler cannot go on: {error}.\n{self.what_is_kept()}") from error
 
-    def step(self, inputs: Any, *targets: Any) -> tuple[float, float]:
-        """One step on one batch; returns the loss and the norm of all gradients together (before clipping).
+    def step(self, *batches: Batch) -> tuple[float, float]:
+        """One step: change the weights once, by the gradients of the batches as if they were one.
+
+        Returns the loss and the norm of all gradients together (before clipping). LBFGS computes them several times in
+        a step; returned are the first.
 
         Raises:
             RunFailed: the loss or a gradient is not finite.
         """
         self.steps += 1
-        self.optimizer.zero_grad()
-        try:
-            loss = self.loss(self.model(inputs), *targets)
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:
-            raise RunFailed(f"{self.place()}: the model cannot take this batch: {_told(error, inputs)}") from error
-        value = loss.item()
-        if not math.isfinite(value):
-            raise self._failed(f"the loss is {value}", self._first_bad_layer(inputs))
-        self._accept_candidate()
-        loss.backward()
-        if self.clip is None:
-            norm = gradient_norm(self.parameters)
-        else:
-            norm = nn.utils.clip_grad_norm_(self.parameters, self.clip).item()
-        if not math.isfinite(norm):
-            raise self._failed(f"the norm of the gradients is {norm}", self._first_bad_gradient())
-        self.optimizer.step()
-        return value, norm
+        seen: list[tuple[float, float]] = []
+
+        def compute_gradients() -> float:
+            is_first = not seen  # LBFGS may try weights on its way that are too large, and takes other ones then
+            self.optimizer.zero_grad()
+            loss = self._backward(batches, must_be_finite=is_first)
+            norm = self._clip()
+            if is_first and not math.isfinite(norm):
+                raise self._failed(f"the norm of the gradients is {norm}", first_bad_gradient(self.model))
+            seen.append((loss, norm))
+            return loss
+
+        with self.schedule.rates_of(self.steps, self.epoch + 1):
+            if isinstance(self.optimizer, LBFGS):
+                self.optimizer.step(compute_gradients)
+            else:
+                compute_gradients()
+                self.optimizer.step()
+        self.averaging.after_step()
+        return seen[0]
+
+    def _backward(self, batches: Sequence[Batch], must_be_finite: bool) -> float:
+        """Add up the gradients of the batches, each weighted by its rows; returns the mean loss over all rows."""
+        rows, mean = _rows(batches), 0.0
+        for inputs, *targets in batches:
+            try:
+                loss = self.loss(self.model(inputs), *targets)
+            except Exception as error:
+                if not is_of_a_layer(error):
+                    raise
+                raise RunFailed(f"{self.place()}: the model cannot take this batch: {told(error, inputs)}") from error
+            value = loss.item()
+            if must_be_finite:
+                if not math.isfinite(value):
+                    raise self._failed(f"the loss is {value}", first_bad_layer(self.model, inputs))
+                self._accept_candidate()
+                self.sums.add_parts(values_of_parts(self.loss).values(), len(inputs))
+            share = len(inputs) / rows
+            (loss if share == 1 else loss * share).backward()
+            mean += value * share
+        return mean
+
+    def _clip(self) -> float:
+        """Clip the gradients, each number first and then all of them together; returns their norm before."""
+        if self.clip_norm is not None and self.clip_value is None:
+            return nn.utils.clip_grad_norm_(self.parameters, self.clip_norm).item()
+        norm = gradient_norm(self.parameters)
+        if self.clip_value is not None:
+            nn.utils.clip_grad_value_(self.parameters, self.clip_value)
+            if self.clip_norm is not None:
+                nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
+        return norm
 
     # --- the best weights, and saving -------------------------------------------------------------------------------
 
-    def _remember(self, validation_loss: float | None) -> None:
-        """Copy the weights. The best are those of the lowest validation loss; without validation rows, the last."""
-        self.candidate = weights_of(self.model)
-        if validation_loss is None:
+    def _remember(self, row: Mapping[str, float | None]) -> None:
+        """Copy the weights. The best are those of the best value of the monitored column; without one, the last."""
+        self.candidate = self.copy_weights()
+        validation_loss = row.get("validation_loss")
+        if validation_loss is not None:
+            if not math.isfinite(validation_loss):
+                raise self._failed(f"the validation loss is {validation_loss}", "the weights have grown too large")
+            self._accept_candidate()
+        value = None if self.monitor is None else row[self.monitor.column]
+        if self.monitor is None or value is None:
             self.best_epoch = self.epoch
-            return
-        if not math.isfinite(validation_loss):
-            raise self._failed(f"the validation loss is {validation_loss}", "the weights have grown too large")
-        self._accept_candidate()
-        if validation_loss < self.best_loss:
-            self.best_epoch, self.best_loss = self.epoch, validation_loss
-            self.best_weights = self.good_weights
-            self.best_is_saved = False
+        elif not self.best_weights or self.monitor.is_better(value, self.best_value):
+            weights = self.candidate or self.good_weights
+            if all(np.isfinite(array).all() for array in weights.values()):
+                self.best_epoch, self.best_value, self.best_weights = self.epoch, value, weights
+                self.best_is_saved = False
+
+    def forget_best(self) -> None:
+        """Look for the best weights among those to come: what tells them is another figure than before."""
+        self.best_value = math.inf if self.monitor is None else self.monitor.worst
+        self.best_epoch, self.best_weights = 0, {}
 
     def _accept_candidate(self) -> None:
         """A finite loss has been computed with the weights of the last epoch's end: they are good."""
@@ -230,9 +339,10 @@ class Training:
             Stopped: it was asked to.
         """
         stopping = self.stop.signal is not None
-        if due or stopping:
+        if due or stopping or self.callbacks.failure:
             self.save_state()
             self.save_weights()
+        self.callbacks.raise_failure(self.what_is_kept())
         if stopping:
             raise Stopped
 
@@ -246,6 +356,8 @@ class Training:
             keep = self.experiment.config.checkpoint.keep
             self.state_path = write_state(self.directory, self.steps, arrays, metadata, keep)
         self.saved_steps = self.steps
+        if self.callbacks:
+            self.callbacks.call("on_checkpoint", self.state_path)
         self.plan.saved(began)
 
     @functools.cached_property
@@ -254,15 +366,15 @@ class Training:
         return fingerprint(self.experiment.data)
 
     def copy_weights(self) -> Weights:
-        """A copy of the model's weights."""
-        return weights_of(self.model)
+        """A copy of the weights that count: the model's, or their average if the config asks for one."""
+        return weights_of(self.averaging.scored)
 
     def save_weights(self) -> None:
         """Write `last.safetensors`, the last good weights, and `best.safetensors` if it has changed."""
         if not self.good_weights:
             return
         self._write(self.directory.last_checkpoint, self.good_weights, self.good_epoch)
-        if self.experiment.data.validation is None:
+        if self.monitor is None:
             self._write(self.directory.best_checkpoint, self.good_weights, self.good_epoch)
         elif not self.best_is_saved and self.best_weights:
             self._write(self.directory.best_checkpoint, self.best_weights, self.best_epoch)
@@ -273,6 +385,7 @@ class Training:
             "epoch": epoch,
             "seed": self.experiment.config.seed,
             "preparation": self.experiment.data.preparation.to_dict(),
+            "inputs": self.experiment.data.input_format,
             "version": __version__,
         }
         with self._writing(path):
@@ -294,20 +407,20 @@ class Training:
     def summarize(self, seconds: float) -> dict[str, Any]:
         """Final and best scores of every split, and what tells this run apart. Leaves the best weights in the model."""
         config = self.experiment.config
-        final = self.score_all()
+        final = self.score_all(self.averaging.scored)
         if not math.isfinite(final["train"]["loss"]):
             raise self._failed(f"the final train loss is {final['train']['loss']}", "the weights have grown too large")
         self._accept_candidate()
-        best = final
-        if self.best_weights:
-            load_weights(self.model, self.best_weights)
-            best = self.score_all()
+        load_weights(self.model, self.best_weights or self.copy_weights())
+        best = self.score_all(self.model) if self.best_weights else final
         return {
             "name": config.name,
             "state": "finished",
             "seed": config.seed,
             "parameters": count_parameters(self.model),
+            "frozen_parameters": count_frozen(self.model),
             "epochs": self.epoch,
+            "stopped_early": self.stopped_early,
             "steps": self.steps,
             "seconds": round(seconds, 3),
             "best_epoch": self.best_epoch,
@@ -316,9 +429,11 @@ class Training:
             "versions": versions(),
         }
 
-    def score_all(self) -> dict[str, dict[str, float]]:
-        """The scores of the present weights on every split that there is."""
-        return {name: score(self.experiment, split) for name, split in self.experiment.data.splits.items()}
+    def score_all(self, model: nn.Module) -> dict[str, dict[str, float]]:
+        """The scores of a model on every split that there is."""
+        splits = self.experiment.data.splits.items()
+        self.outputs = {name: predict(model, split.inputs) for name, split in splits}
+        return {name: score(self.experiment, split, self.outputs[name]) for name, split in splits}
 
     # --- when it goes wrong -----------------------------------------------------------------------------------------
 
@@ -334,11 +449,16 @@ class Training:
 
     def place(self) -> str:
         """The step that was taken last, or is being taken."""
-        count = len(self.batches)
+        count = self.steps_per_epoch
         if self.batches_left is not None:
-            return f"epoch {self.epoch + 1}, step {self.batches_left.count} of {count}"
+            return f"epoch {self.epoch + 1}, step {self.steps_begun()} of {count}"
         epoch, in_epoch = divmod(max(self.steps - 1, 0), count)
         return f"epoch {epoch + 1}, step {in_epoch + 1} of {count}"
+
+    def steps_begun(self) -> int:
+        """How many steps of the present epoch were taken, or are being taken."""
+        taken = 0 if self.batches_left is None else self.batches_left.count
+        return -(-taken // self.accumulate)
 
     def what_is_kept(self) -> str:
         """The newest checkpoint, and how to go on from it."""
@@ -348,50 +468,9 @@ class Training:
             return f"the last checkpoint was {self.state_path}, which is gone"
         return f"checkpoint: {self.state_path}\ngo on with: mytorch resume {self.directory.quoted}"
 
-    def _first_bad_layer(self, inputs: Any) -> str:
-        """Send the batch through the model once more and name the first layer whose output is not finite."""
-        if not np.isfinite(inputs.array).all():
-            return "the batch itself holds values that are not finite"
-        found: list[str] = []
 
-        def look(name: str) -> Any:
-            def hook(module: nn.Module, _inputs: Any, output: Any) -> None:
-                if not found and not np.isfinite(output.array).all():
-                    found.append(
-                        f"the output of layer {name} ({type(module).__name__}) is the first that is not finite"
-                    )
-
-            return hook
-
-        leaves = [(name, m) for name, m in self.model.named_modules() if name and not list(m.children())]
-        handles = [m.register_forward_hook(look(name)) for name, m in leaves]
-        try:
-            self.model(inputs)
-        finally:
-            for handle in handles:
-                handle.remove()
-        return found[0] if found else "the outputs of all layers are finite, so it is the loss itself that overflows"
-
-    def _first_bad_gradient(self) -> str:
-        """Name the first parameter, in the order of the backward pass, whose gradient is not finite."""
-        for name, p in reversed(list(self.model.named_parameters())):
-            if p.grad is not None and not np.isfinite(p.grad.array).all():
-                layer, _, parameter = name.rpartition(".")
-                kind = type(self.model.get_submodule(layer)).__name__
-                return f"going backward, the {parameter} gradient of layer {layer} ({kind}) is the first not finite"
-        return "each gradient is finite, but together they are too large for float32"
-
-
-def _told(error: Exception, inputs: Any) -> str:
-    """An error of a layer, with the line of the user's own file that it came from, if it did."""
-    own = [f for f in traceback.extract_tb(error.__traceback__) if not Path(f.filename).is_relative_to(PACKAGE)]
-    place = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
-    advice = (
-        "\nThe batch has one row; another dataset.batch_size may leave more for the last batch."
-        if len(inputs) == 1
-        else ""
-    )
-    return f"{error}{place}{advice}"
+def _rows(batches: Iterable[Batch]) -> int:
+    return sum(len(inputs) for inputs, *_ in batches)
 
 
 def gradient_norm(parameters: Iterable[Any]) -> float:

@@ -7,6 +7,7 @@ difference would make it a training that never was, so it is listed and has to b
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,13 +17,17 @@ from mytorch.training.config import Config, check, load_config
 from mytorch.training.errors import UserError
 from mytorch.training.gates import gates_of_training
 from mytorch.training.loop import Training
+from mytorch.training.outcome import read_summary
 from mytorch.training.run import Run, writing
 from mytorch.training.saving import Loaded, newest_whole, put_aside
-from mytorch.training.state import fingerprint, restore, versions
+from mytorch.training.state import fingerprint, metrics_text, restore, versions
+from mytorch.training.stopping import best_column, patience_of, rows_of
 from mytorch.training.wording import show
 from mytorch.training.yaml_source import parse
 
 MISSING = object()
+MAKES_COLUMNS = re.compile(r"metrics|dataset\.validation|loss\.\d+\.type")  # of metrics.csv
+STEPS = ("train.scheduler_step", "train.accumulate")  # what a scheduler counts
 
 
 def reopen(run: Run, overrides: list[str], *, force: bool) -> tuple[Training, list[str]]:
@@ -41,10 +46,16 @@ def reopen(run: Run, overrides: list[str], *, force: bool) -> tuple[Training, li
     loaded = newest_whole(run)
     before = config_of(loaded, run)
     changes = differences(before, config)
-    experiment = build(config)
+    _refuse_another_beginning(run, changes)
+    experiment = build(config, runs_dir=None)
+    refuse_stopped_early(run, loaded, experiment)
     gates_of_training(experiment)  # a mistake in them must not get into the run's config
     data_changes = changes_of_data(loaded, experiment)
-    _refuse(run, loaded, config, [key for key in changes if not is_harmless(key)], changes, data_changes, force)
+    refused = [key for key in changes if not is_harmless(key)]
+    other_best = best_column(before) != best_column(config)
+    if other_best:  # the weights of the epoch that is then the best are not there
+        refused += [key for key in changes if key == "train.early_stopping.monitor"]
+    _refuse(run, loaded, config, refused, changes, data_changes, force)
 
     notes = [
         f"{message}\nit was put aside, and {loaded.path}, the one before it, is used"
@@ -59,6 +70,9 @@ def reopen(run: Run, overrides: list[str], *, force: bool) -> tuple[Training, li
     notes += restore(training, loaded, new_schedule=new_schedule)
     if new_schedule and training.scheduler is not None:
         notes.append(f"from here on the learning rates are those of a training of {config.train.epochs} epochs")
+    if other_best:
+        training.forget_best()
+        notes.append("the best epoch is told by another figure: it is looked for among the epochs to come")
     training.state_path, training.saved_steps = loaded.path, training.steps
     if changes or data_changes:
         # From here on this is the run's own config. The training begins with a checkpoint that says so.
@@ -82,6 +96,20 @@ def refuse_finished(run: Run, config: Config) -> None:
             f"{run} is finished: all {epochs} epochs are trained\n"
             f"to train it further: mytorch resume {run.quoted} train.epochs={2 * epochs}"
         )
+
+
+def refuse_stopped_early(run: Run, loaded: Loaded, experiment: Experiment) -> None:
+    """UserError if early stopping has ended the run and would end it under this config too, with the ways to go on."""
+    summary = read_summary(run)
+    patience = patience_of(experiment, rows_of(metrics_text(loaded)))
+    if summary is None or summary["steps"] < loaded.metadata["step"] or patience is None or not patience.is_over:
+        return
+    resume, epochs = f"mytorch resume {run.quoted} train.early_stopping", experiment.config.train.epochs
+    raise UserError(
+        f"{run} is finished: early stopping ended it after epoch {patience.epoch} of {epochs}: {patience.sentence}\n"
+        f"to train it further: {resume}.patience={2 * patience.options.patience}\n"
+        f"or without early stopping: {resume}=null"
+    )
 
 
 def config_of(loaded: Loaded, run: Run) -> Config:
@@ -126,7 +154,7 @@ def _shown(value: Any) -> str:
 
 def is_harmless(key: str) -> bool:
     """Whether a key may be changed without a word: it decides how long a run is, what is kept of it or asked of it."""
-    return key == "train.epochs" or key.startswith(("checkpoint.", "expect."))
+    return key == "train.epochs" or key.startswith(("train.early_stopping.", "checkpoint.", "expect.", "log", "plots"))
 
 
 def changes_of_data(loaded: Loaded, experiment: Experiment) -> list[str]:
@@ -151,10 +179,19 @@ def changes_of_versions(loaded: Loaded) -> list[str]:
 
 def needs_new_schedule(before: Config, after: Config, changes: Mapping[str, str]) -> bool:
     """Whether the learning rates to come are no longer those of the checkpoint's schedule."""
-    if any(key.split(".")[0] in ("optimizer", "scheduler") or key == "train.scheduler_step" for key in changes):
+    if any(key.split(".")[0] in ("optimizer", "scheduler") or key in STEPS for key in changes):
         return True
     longer = before.train.epochs != after.train.epochs or any(key.startswith("dataset.") for key in changes)
-    return longer and bool(schedule_length(after, batches=1))
+    return longer and bool(schedule_length(after, steps=1))
+
+
+def _refuse_another_beginning(run: Run, changes: Mapping[str, str]) -> None:
+    lines = [f"  {line}" for key, line in changes.items() if key.startswith("finetune")]
+    if lines:
+        raise UserError(
+            "\n".join([f"finetune says how a training begins, and {run} has begun:", *lines])
+            + f"\nstart another from it: mytorch train {run.quoted}/config.yaml finetune.from={run.quoted} KEY=VALUE"
+        )
 
 
 def _refuse(
@@ -170,7 +207,7 @@ def _refuse(
     if config.train.epochs < done + bool(taken):
         begun = ", and the next one is begun" if taken else ""
         raise UserError(f"train.epochs={config.train.epochs}: {done} epochs of {run} are already trained{begun}")
-    columns = [key for key in refused if key.startswith(("metrics", "dataset.validation"))]
+    columns = [key for key in refused if MAKES_COLUMNS.match(key)]
     if columns:
         listed = "\n".join(f"  {changes[key]}" for key in columns)
         raise UserError(
@@ -182,7 +219,8 @@ def _refuse(
         listed = "\n".join(f"  {line}" for line in lines)
         raise UserError(
             f"{run} was trained under another config up to {loaded.path.name}:\n{listed}\n"
-            "only train.epochs and checkpoint may change; --force goes on with these changes all the same\n"
+            "only train.epochs, train.early_stopping, checkpoint, expect, log and plots may change; "
+            "--force goes on with these changes all the same\n"
             f"a run of its own: mytorch train {run.quoted}/config.yaml KEY=VALUE"
         )
 
@@ -190,7 +228,6 @@ def _refuse(
 def where(training: Training) -> str:
     """The place that a reopened training goes on from."""
     place = "its final scores"
-    if training.epoch < training.experiment.config.train.epochs:
-        taken = 0 if training.batches_left is None else training.batches_left.count
-        place = f"epoch {training.epoch + 1}, step {taken + 1} of {len(training.batches)}"
+    if not training.is_complete:
+        place = f"epoch {training.epoch + 1}, step {training.steps_begun() + 1} of {training.steps_per_epoch}"
     return f"{place}, from {training.state_path.name if training.state_path else 'the start'}"

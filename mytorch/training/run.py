@@ -2,14 +2,20 @@
 
     runs/boston/20260131-142501/        one run; a second one of the same second gets 20260131-142501-2
         config.yaml                     what was really used
-        metrics.csv                     a row an epoch
+        metrics.csv, norms.csv          a row an epoch: losses and metrics; norms of each layer's weights and gradients
+        predictions.csv                 what the best weights say of each row
         summary.json, eval.json         the results
         checkpoints/best.safetensors, checkpoints/last.safetensors      weights
         checkpoints/state-00000900.safetensors, ...     all of the training's state after that step
-        plots/loss.png, predictions.png or confusion.png
+        plots/loss.png, predictions.png or confusion.png, and others
+        tensorboard/                    if the config has log: [tensorboard]
         lock                            while it is being trained
         failure.json                    why its training failed, until it is gone on with
     runs/latest                         the newest run: a symbolic link, or a text file that names it
+
+Several trainings of one config are a series (`training.several`), whose runs lie below each other:
+
+    runs/boston/20260131-142501/seed-0/, seed-1/, ...
 
 The files' own formats live here too where they are plain: the rows of metrics.csv and the JSON of the
 summaries.
@@ -41,6 +47,7 @@ from mytorch.training.errors import RunFailed, UserError
 LATEST = "latest"
 Row = dict[str, float | None]
 _STAMP = re.compile(r"(\d{8}-\d{6})(?:-(\d+))?")
+SERIES = "series.json"  # marks the directory of a series
 # Windows refuses these names and characters; a runs directory should be one that can be copied there.
 _RESERVED_NAMES = {
     "con",
@@ -77,22 +84,35 @@ class Run:
         (True, True)
         """
         runs_dir = Path(runs_dir)
-        _check_name(name)
-        folder = runs_dir / name
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if not folder.resolve().is_relative_to(runs_dir.resolve()):
-                raise UserError(f"{folder} is a link that leads out of {runs_dir}; choose another name for the run")
+        with _making(runs_dir, name) as folder:
             run = cls(_make_unique(folder, datetime.now().strftime("%Y%m%d-%H%M%S")))
-            run.checkpoints.mkdir()
-            run.plots.mkdir()
-            _point_latest(runs_dir, run.path)
-        except OSError as error:
-            raise UserError(
-                f"cannot make a run directory in {folder}: {error.strerror or error}; "
-                "is it a directory that you may write in? (--runs-dir chooses another)"
-            ) from None
+            run._make_folders()
+            point_latest(runs_dir, run)
         return run
+
+    @classmethod
+    def create_series(cls, runs_dir: str | os.PathLike[str], name: str, members: Sequence[str]) -> list[Run]:
+        """Make a directory as `create` does and in it one for each of several runs, under these names.
+
+        >>> with tempfile.TemporaryDirectory() as runs_dir:
+        ...     runs = Run.create_series(runs_dir, "boston", ["seed-0", "seed-1"])
+        ...     [run.name for run in runs], [run.path.name for run in Run.all(runs_dir)]
+        (['boston', 'boston'], ['seed-0', 'seed-1'])
+        """
+        runs_dir = Path(runs_dir)
+        with _making(runs_dir, name) as folder:
+            path = _make_unique(folder, datetime.now().strftime("%Y%m%d-%H%M%S"))
+            write_summary(path / SERIES, {"members": list(members)})
+            runs = [cls(path / member) for member in members]
+            for run in runs:
+                run.path.mkdir()
+                run._make_folders()
+            point_latest(runs_dir, runs[0])
+        return runs
+
+    def _make_folders(self) -> None:
+        self.checkpoints.mkdir()
+        self.plots.mkdir()
 
     @classmethod
     @contextlib.contextmanager
@@ -140,8 +160,18 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name under which the run was made: that of the folder around it."""
-        return self.path.absolute().parent.name
+        """The name under which the run was made: that of the folder around it, or around its series."""
+        return self.path.absolute().parents[1 if self.is_member else 0].name
+
+    @property
+    def label(self) -> str:
+        """The name and what tells it apart from others of that name, such as `boston/20260131-142501`."""
+        return f"{self.name}/{_stamp_of(self.path.absolute())}"
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the run is one of a series."""
+        return (self.path.absolute().parent / SERIES).is_file()
 
     @property
     def quoted(self) -> str:
@@ -155,6 +185,14 @@ class Run:
     @property
     def metrics(self) -> Path:
         return self.path / "metrics.csv"
+
+    @property
+    def norms(self) -> Path:
+        return self.path / "norms.csv"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions.csv"
 
     @property
     def summary(self) -> Path:
@@ -220,6 +258,23 @@ def _check_name(name: str) -> None:
         raise UserError(f"{name!r} cannot name a run: {problem}; use a plain folder name such as 'boston-wide'")
 
 
+@contextlib.contextmanager
+def _making(runs_dir: Path, name: str) -> Iterator[Path]:
+    """The folder of the runs of this name, made if it is not there; `UserError` if nothing can be made in it."""
+    _check_name(name)
+    folder = runs_dir / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.resolve().is_relative_to(runs_dir.resolve()):
+            raise UserError(f"{folder} is a link that leads out of {runs_dir}; choose another name for the run")
+        yield folder
+    except OSError as error:
+        raise UserError(
+            f"cannot make a run directory in {folder}: {error.strerror or error}; "
+            "is it a directory that you may write in? (--runs-dir chooses another)"
+        ) from None
+
+
 def _make_unique(folder: Path, stamp: str) -> Path:
     """Make ``folder/stamp``, or ``stamp-2``, ...; ``mkdir`` lets exactly one caller have each of them."""
     number = 1
@@ -232,12 +287,12 @@ def _make_unique(folder: Path, stamp: str) -> Path:
             number += 1
 
 
-def _point_latest(runs_dir: Path, run: Path) -> None:
+def point_latest(runs_dir: Path, run: Run) -> None:
     """Let ``runs_dir/latest`` name the run, in one step, so that it names a whole run at every moment."""
     pointer = runs_dir / LATEST
     if pointer.is_dir() and not pointer.is_symlink():
         raise UserError(f"{pointer} is a directory, but that name is kept for the link to the newest run; move it away")
-    target = run.relative_to(runs_dir)
+    target = run.path.relative_to(runs_dir)
     # Windows cannot replace a link to a directory in one step, and lets few users make one.
     if os.name != "nt":
         temporary = atomic.temporary_name(pointer)
@@ -257,10 +312,17 @@ def _is_run(path: Path) -> bool:
     return (path / "config.yaml").is_file() or (path / "checkpoints").is_dir()
 
 
-def _age_key(path: Path) -> tuple[str, int]:
-    """Sorts runs by their time, then by the number that tells apart those of one second."""
-    found = _STAMP.fullmatch(path.name)
-    return (found.group(1), int(found.group(2) or 1)) if found else (path.name, 0)
+def _stamp_of(path: Path) -> str:
+    """What tells a run apart from others of its name: its time, and in a series which one it is."""
+    return f"{path.parent.name}/{path.name}" if (path.parent / SERIES).is_file() else path.name
+
+
+def _age_key(path: Path) -> tuple[str, int, list[tuple[str, int]]]:
+    """Sorts runs by their time, then by the number that tells apart those of one second, then within a series."""
+    stamp, _, member = _stamp_of(path).partition("/")
+    found = _STAMP.fullmatch(stamp)
+    numbers = [(word, int(number)) for word, number in re.findall(r"(\D*)(\d+)", member)]
+    return (found.group(1), int(found.group(2) or 1), numbers) if found else (stamp, 0, numbers)
 
 
 def _runs_by_name(runs_dir: Path) -> dict[str, list[Path]]:
@@ -269,9 +331,10 @@ def _runs_by_name(runs_dir: Path) -> dict[str, list[Path]]:
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for folder in sorted(runs_dir.iterdir()):
             if folder.name != LATEST and folder.is_dir():
-                found = [path for path in folder.iterdir() if _STAMP.fullmatch(path.name) and _is_run(path)]
-                if found:
-                    runs[folder.name] = sorted(found, key=_age_key)
+                found = [path for path in folder.iterdir() if _STAMP.fullmatch(path.name) and path.is_dir()]
+                of_series = [path for series in found if (series / SERIES).is_file() for path in series.iterdir()]
+                if of_name := [path for path in [*found, *of_series] if _is_run(path)]:
+                    runs[folder.name] = sorted(of_name, key=_age_key)
     return runs
 
 
@@ -309,12 +372,12 @@ def _find_by_name(runs_dir: Path, selector: str) -> Run:
     if len(names) > 1:
         raise UserError(f"{selector!r} fits more than one name in {runs_dir}: {', '.join(names)}; write more of it")
     of_name = runs[names[0]]
-    matches = [path for path in of_name if path.name.startswith(stamp_part)]
-    exact = [path for path in of_name if path.name == stamp_part]
+    matches = [path for path in of_name if _stamp_of(path).startswith(stamp_part)]
+    exact = [path for path in of_name if _stamp_of(path) == stamp_part]
     if not matches:
         raise _nothing_matches(runs_dir, selector, runs)
     if slash and stamp_part and not exact and len(matches) > 1:
-        listed = "\n".join(f"  {names[0]}/{path.name}" for path in matches[::-1][:_LISTED])
+        listed = "\n".join(f"  {names[0]}/{_stamp_of(path)}" for path in matches[::-1][:_LISTED])
         raise UserError(
             f"{selector!r} fits {len(matches)} runs in {runs_dir}, newest first:\n{listed}\nwrite more of it"
         )
@@ -322,7 +385,7 @@ def _find_by_name(runs_dir: Path, selector: str) -> Run:
 
 
 def _nothing_matches(runs_dir: Path, selector: str, runs: dict[str, list[Path]]) -> UserError:
-    lines = [f"  {name}/{paths[-1].name}" + (f" and {len(paths) - 1} older" if len(paths) > 1 else "")
+    lines = [f"  {name}/{_stamp_of(paths[-1])}" + (f" and {len(paths) - 1} older" if len(paths) > 1 else "")
              for name, paths in runs.items()]  # fmt: skip
     more = [f"  and {len(lines) - _LISTED} more names"] if len(lines) > _LISTED else []
     return UserError(
@@ -333,8 +396,10 @@ def _nothing_matches(runs_dir: Path, selector: str, runs: dict[str, list[Path]])
 # --- the files of a run -------------------------------------------------------------------------------------
 
 
-def metric_columns(metrics: Sequence[str], validation: bool = True) -> list[str]:
+def metric_columns(metrics: Sequence[str], validation: bool = True, loss_parts: Sequence[str] = ()) -> list[str]:
     """The columns of metrics.csv, in order; the metrics are only those of the validation rows, if there are any.
+
+    `loss_parts` are the losses that make up the loss, if there are several.
 
     >>> metric_columns(["mae"])[4:]
     ['train_loss', 'validation_loss', 'validation_mae']
@@ -342,8 +407,9 @@ def metric_columns(metrics: Sequence[str], validation: bool = True) -> list[str]
     ['epoch', 'seconds', 'learning_rate', 'gradient_norm', 'train_loss']
     """
     columns = ["epoch", "seconds", "learning_rate", "gradient_norm", "train_loss"]
+    columns += [f"train_{part}" for part in loss_parts]
     if validation:
-        columns += ["validation_loss", *(f"validation_{metric}" for metric in metrics)]
+        columns += ["validation_loss", *(f"validation_{name}" for name in (*metrics, *loss_parts))]
     return columns
 
 

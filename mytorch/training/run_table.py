@@ -12,6 +12,7 @@ from typing import Any
 
 from mytorch.training.console import print_json, print_table
 from mytorch.training.errors import ConfigError, UserError, suggest
+from mytorch.training.metrics import direction_of
 from mytorch.training.outcome import STATES, State, read_summary, state_of
 from mytorch.training.run import Row, Run, read_metrics
 from mytorch.training.yaml_source import load
@@ -23,7 +24,7 @@ SORT_KEYS = ("started", "name", "state", "epochs", "best", "seconds")
 class Best:
     """The score that stands for a run: of the test rows if there are any, else of the validation or train rows.
 
-    It is the config's first metric, or the loss if it has none, after the epoch of the lowest validation loss.
+    It is the config's first metric, or the loss if it has none, after the best epoch.
     """
 
     split: str
@@ -62,7 +63,7 @@ class RunLine:
         """For people."""
         is_short = self.planned is not None and self.epochs != self.planned
         return [
-            f"{self.run.name}/{self.run.path.name}",
+            self.run.label,
             self.state,
             f"{self.epochs}/{self.planned}" if is_short else str(self.epochs),
             "-" if self.best is None else str(self.best),
@@ -70,17 +71,16 @@ class RunLine:
         ]
 
     def sort_key(self, key: str) -> Any:
-        """What the table is sorted by; a run without a number comes before those that have one."""
+        """What the table is sorted by. The best score comes first, and a run without one last."""
         if key == "name":
             return self.run.name
         if key == "state":
             return STATES.index(self.state)
-        number = {
-            "epochs": self.epochs,
-            "best": None if self.best is None else self.best.value,
-            "seconds": self.seconds,
-        }[key]
-        return -math.inf if number is None or math.isnan(number) else number
+        if key == "best":
+            if self.best is None or math.isnan(self.best.value):
+                return math.inf
+            return -self.best.value if direction_of(self.best.metric) == "max" else self.best.value
+        return self.epochs if key == "epochs" else self.seconds or 0.0
 
 
 def show_runs(runs_dir: Path, *, state: str | None = None, sort: str = "started", json: bool = False) -> None:
@@ -116,7 +116,7 @@ def line_of(run: Run) -> RunLine:
     rows = rows_so_far(run)
     if not rows:
         return RunLine(run, state, 0, planned, None, None)
-    return RunLine(run, state, int(rows[-1]["epoch"] or 0), planned, best_so_far(rows), rows[-1].get("seconds"))
+    return RunLine(run, state, int(rows[-1]["epoch"] or 0), planned, best_so_far(run, rows), rows[-1].get("seconds"))
 
 
 def rows_so_far(run: Run) -> list[Row]:
@@ -127,16 +127,27 @@ def rows_so_far(run: Run) -> list[Row]:
         return []
 
 
-def best_row(rows: list[Row]) -> Row:
-    """The row of the lowest validation loss; the last one where there are no validation rows, as in a training."""
-    if rows[-1].get("validation_loss") is None:
+def best_row(rows: list[Row], column: str) -> Row:
+    """The row of the best value of a column; the last one where there is none, as in a training."""
+    with_value = [row for row in rows if (value := row.get(column)) is not None and not math.isnan(value)]
+    if not with_value:
         return rows[-1]
-    return min(rows, key=lambda row: math.inf if row["validation_loss"] is None else row["validation_loss"])
+    sign = -1 if direction_of(column.removeprefix("validation_")) == "max" else 1
+    return min(with_value, key=lambda row: sign * (row[column] or 0.0))
 
 
-def best_so_far(rows: list[Row]) -> Best | None:
+def best_column_of(run: Run) -> str:
+    """The column of metrics.csv that tells the best epoch: the one that early stopping looks at, if the run has it."""
+    try:
+        monitor = load(run.config).data["train"]["early_stopping"]["monitor"]
+    except (ConfigError, KeyError, TypeError):
+        return "validation_loss"
+    return monitor if isinstance(monitor, str) else "validation_loss"
+
+
+def best_so_far(run: Run, rows: list[Row]) -> Best | None:
     """The score of a run that has no summary yet."""
-    row = best_row(rows)
+    row = best_row(rows, best_column_of(run))
     split = "train" if row.get("validation_loss") is None else "validation"
     metric = _first_metric([name.removeprefix(f"{split}_") for name in row if name.startswith(f"{split}_")])
     value = row[f"{split}_{metric}"]
@@ -153,7 +164,8 @@ def planned_epochs(run: Run) -> int | None:
 
 
 def _first_metric(names: list[str]) -> str:
-    return next((name for name in names if name != "loss"), "loss")
+    """The first that is not the loss, or a loss of several that make it up."""
+    return next((name for name in names if not name.startswith("loss")), "loss")
 
 
 def show_seconds(seconds: float) -> str:

@@ -15,9 +15,11 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from mytorch.training.branches import Parallel
 from mytorch.training.components import (
     FILLED_BY_RUN,
     INFERRED,
+    OUTPUT_SIZES,
     Kind,
     Parameter,
     Registries,
@@ -25,10 +27,13 @@ from mytorch.training.components import (
     parameters_of,
     standard_registries,
 )
+from mytorch.training.composites import INSIDE
 from mytorch.training.config import Config
 from mytorch.training.console import print_json
 from mytorch.training.errors import UserError
 from mytorch.training.imports import UnimportableError, add_imports
+from mytorch.training.loss_list import FACTOR, WrittenLoss
+from mytorch.training.model_key import WrittenModel
 from mytorch.training.sections import Written
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -59,6 +64,9 @@ def config_schema(registries: Registries) -> Schema:
     own["batch_size"] |= {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "full"}]}
     for kind, registry in registries.items():
         definitions[kind] = component_schema(kind, registry, own if kind == "dataset" else {})  # type: ignore[arg-type]
+    factor = {FACTOR: {"type": "number", "exclusiveMinimum": 0, "default": 1}}
+    definitions["loss_in_a_list"] = component_schema("loss", registries["loss"], factor)
+    definitions["model"] = _model_schema(registries["layer"])
     schema["properties"]["dataset"] = _reference("dataset")
     return {"$schema": DIALECT, **schema}
 
@@ -75,23 +83,52 @@ def component_schema(kind: Kind, registry: Registry, other_keys: Schema | None =
     may_be_left_out = INFERRED | FILLED_BY_RUN
     bare, mappings = [], []
     for name, target in sorted(registry.classes.items()):
-        if kind == "layer" and name == "Sequential":
-            arguments: Schema = {"layers": {"type": "array", "items": _reference("layer"), "minItems": 1}}
-            required = ["layers"]
-        else:
-            parameters = {key: one for key, one in parameters_of(target).items() if key not in registry.supplied}
-            arguments = {key: _argument(one) for key, one in parameters.items()}
-            required = [key for key, one in parameters.items() if one.required and key not in may_be_left_out]
+        parameters = {key: one for key, one in parameters_of(target).items() if key not in registry.supplied}
+        arguments = {key: _argument(one) for key, one in parameters.items()} | _inside(target)
+        required = [key for key, one in parameters.items() if one.required and key not in may_be_left_out]
+        if target in INSIDE:
+            required = [INSIDE[target][0]]
         if not required:
             bare.append(name)
-        mappings.append({
-            "title": name,
-            "type": "object",
-            "properties": {"type": {"const": name}, **arguments, **(other_keys or {})},
-            "required": ["type", *required],
-            "additionalProperties": False,
-        })  # fmt: skip
+        mappings.append(_mapping(name, {**arguments, **(other_keys or {})}, required))
     return {"anyOf": [{"enum": bare}, *mappings]}
+
+
+def _model_schema(registry: Registry) -> Schema:
+    """A model that is one module: a layer, or a class that leaves the size of the target to the builder."""
+    left_out = {}
+    for name, target in sorted(registry.classes.items()):
+        parameters = parameters_of(target)
+        required = [key for key, one in parameters.items() if one.required and key not in INFERRED]
+        if OUTPUT_SIZES.intersection(required):
+            arguments = {key: _argument(one) for key, one in parameters.items()}
+            left_out[name] = (arguments, [key for key in required if key not in OUTPUT_SIZES])
+    bare = [name for name, (_, required) in left_out.items() if not required]
+    mappings = [_mapping(name, arguments, required) for name, (arguments, required) in left_out.items()]
+    return {"anyOf": [_reference("layer"), {"enum": bare}, *mappings]}
+
+
+def _mapping(name: str, arguments: Schema, required: Sequence[str]) -> Schema:
+    return {
+        "title": name,
+        "type": "object",
+        "properties": {"type": {"const": name}, **arguments},
+        "required": ["type", *required],
+        "additionalProperties": False,
+    }
+
+
+def _layers_of(layer: Schema) -> Schema:
+    return {"type": "array", "items": layer, "minItems": 1}
+
+
+def _inside(target: Any) -> Schema:
+    """The keys of a layer that holds layers."""
+    layers = _layers_of(_reference("layer"))
+    if target is Parallel:
+        named = {"type": "object", "additionalProperties": layers, "minProperties": 1}
+        return {"branches": {"anyOf": [named, _layers_of(layers)]}}
+    return dict.fromkeys(INSIDE.get(target, ()), layers)
 
 
 def _argument(parameter: Parameter) -> Schema:
@@ -125,6 +162,10 @@ class _Generator(GenerateJsonSchema):
     def function_plain_schema(self, schema: Any) -> JsonSchemaValue:
         written = getattr(schema["function"]["function"], "__self__", None)
         # pydantic follows each "$ref" that it meets, and these lead nowhere yet: `_with_references` writes them.
+        if isinstance(written, WrittenModel):
+            return {"anyOf": [_layers_of({MARK: "layer"}), {MARK: "model"}]}
+        if isinstance(written, WrittenLoss):
+            return {"anyOf": [{MARK: "loss"}, _layers_of({MARK: "loss_in_a_list"})]}
         return {MARK: written.kind} if isinstance(written, Written) else super().function_plain_schema(schema)
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:

@@ -13,6 +13,7 @@ from mytorch.autograd import no_grad
 from mytorch.creation.from_data import from_numpy
 from mytorch.data.prepare import Split
 from mytorch.training.build import Experiment
+from mytorch.training.losses import values_of_parts
 
 ROWS_AT_ONCE = 4096  # bounds the memory of a forward pass; part of the numbers' definition (order of summing)
 
@@ -40,16 +41,19 @@ def predict(model: nn.Module, inputs: np.ndarray[Any, Any]) -> np.ndarray[Any, A
 
 
 def score(experiment: Experiment, split: Split, output: np.ndarray[Any, Any] | None = None) -> dict[str, float]:
-    """The loss and every metric of the config on a split; regression metrics are in the target's own units.
+    """The loss, every metric of the config and each loss of a list on a split.
 
+    Regression metrics are in the target's own units, losses in those of the training.
     Where the rows have weights, all of them are weighted.
     """
     if output is None:
         output = predict(experiment.model, split.inputs)
     with no_grad():
         loss = experiment.loss(from_numpy(output), *split.for_loss()).item()
+    parts = values_of_parts(experiment.loss)
     prediction, target = as_scored(experiment, output), true_values(experiment, split)
-    return {"loss": loss} | {metric.name: metric(prediction, target, split.weights) for metric in experiment.metrics}
+    metrics = {metric.name: metric(prediction, target, split.weights) for metric in experiment.metrics}
+    return {"loss": loss, **metrics, **parts}
 
 
 def as_scored(experiment: Experiment, output: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -58,7 +62,7 @@ def as_scored(experiment: Experiment, output: np.ndarray[Any, Any]) -> np.ndarra
     A single output of two classes, that of a binary loss, becomes two scores, whose softmax has its probability.
     """
     if experiment.kind == "binary":
-        return two_scores(output, is_probability=experiment.config.loss.type == "BCELoss")
+        return two_scores(output, is_probability=experiment.config.takes_probability)
     return in_own_units(experiment, output)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -18,6 +18,7 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     Strict,
     ValidationInfo,
+    WithJsonSchema,
     model_serializer,
     model_validator,
 )
@@ -25,8 +26,9 @@ from pydantic_core import core_schema
 
 from mytorch.data.normalize import NormalizeKind
 from mytorch.data.split import SplitRule
-from mytorch.training.components import Component, Kind, Registries, resolve
-from mytorch.training.wording import expected
+from mytorch.training.components import Component, ComponentError, Fault, Kind, Registries, resolve
+from mytorch.training.errors import suggest
+from mytorch.training.wording import expected, show
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,19 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @classmethod
+    def keys(cls) -> list[str]:
+        """The keys as a config writes them."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
 
 class Split(Section):
-    """Which rows are set aside: rows 0, N, 2N, ... (`every: N`), or a `fraction` that the seed draws."""
+    """Which rows are set aside: rows 0, N, 2N, ... (`every: N`), a `fraction` that the seed draws, or one of `folds`."""
 
     every: Integer | None = Field(None, ge=2)
     fraction: Number | None = Field(None, gt=0, lt=1)
+    fold: Integer | None = Field(None, ge=1)
+    folds: Integer | None = Field(None, ge=2)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Split:
@@ -75,7 +84,7 @@ class Split(Section):
 
     def rule(self) -> SplitRule:
         """The same for `mytorch.data`, which knows what makes sense."""
-        return SplitRule(every=self.every, fraction=self.fraction)
+        return SplitRule(every=self.every, fraction=self.fraction, fold=self.fold, folds=self.folds)
 
 
 class Normalize(Section):
@@ -121,12 +130,67 @@ class Dataset(Section):
         return {**({"type": source} if isinstance(source, str) else source), **data}
 
 
+class EarlyStopping(Section):
+    """When a training ends before its last epoch: after `patience` epochs in a row without improvement.
+
+    An improvement is better than the best so far by more than `min_delta`. `monitor` is a column of metrics.csv; the
+    best weights are then those of its best epoch.
+    """
+
+    patience: Integer = Field(ge=1)
+    min_delta: Number = Field(0.0, ge=0)
+    monitor: Annotated[str, Strict()] = "validation_loss"
+
+
+class Ema(Section):
+    """Scores and saved weights are those of an exponential moving average: `decay` of it stay at every step."""
+
+    decay: Number = Field(gt=0, lt=1)
+
+
+class Swa(Section):
+    """Scores and saved weights are the mean of the weights after each epoch from `start_epoch` on.
+
+    With `lr` the learning rate is that from `start_epoch` on, whatever the schedule says.
+    """
+
+    start_epoch: Integer = Field(ge=1)
+    lr: Number | None = Field(None, gt=0)
+
+
 class Train(Section):
-    """How long and how. `scheduler_step` left out is what PyTorch's documentation does with the scheduler."""
+    """How long and how; which of these make sense together says `training_options`.
+
+    A step is one change of the weights, by the gradients of `accumulate` batches. `scheduler_step` left out is what
+    PyTorch's documentation does with the scheduler. `scheduler_monitor` is the column of metrics.csv that
+    ReduceLROnPlateau looks at.
+    """
 
     epochs: Integer = Field(ge=1)
     clip_grad_norm: Number | None = Field(None, gt=0)
+    clip_grad_value: Number | None = Field(None, gt=0)
+    accumulate: Integer = Field(1, ge=1)
+    warmup_steps: Integer | None = Field(None, ge=1)
+    warmup_epochs: Integer | None = Field(None, ge=1)
     scheduler_step: Literal["epoch", "batch"] | None = None
+    scheduler_monitor: Annotated[str, Strict()] | None = None
+    early_stopping: EarlyStopping | None = None
+    ema: Ema | None = None
+    swa: Swa | None = None
+
+
+class Finetune(Section):
+    """What a training begins with, instead of random weights; see `mytorch.training.finetune`.
+
+    `freeze` are patterns of what is not trained, `new` of what begins with random weights all the same. `preparation`
+    says where fill values, categories, shifts and scales of the data come from: learned from the training rows, or kept
+    from the run.
+    """
+
+    source: Annotated[str, Strict()] = Field(alias="from")
+    freeze: tuple[Annotated[str, Strict()], ...] = ()
+    new: tuple[Annotated[str, Strict()], ...] = ()
+    preparation: Literal["learn", "keep"] = "learn"
 
 
 class Checkpoint(Section):
@@ -140,6 +204,33 @@ class Checkpoint(Section):
     every_steps: Integer | None = Field(default=None, ge=1)
     every_minutes: Number | None = Field(default=None, gt=0)
     keep: Integer = Field(default=2, ge=1)
+
+
+PlotName = Literal["loss", "metrics", "predictions", "residuals", "confusion", "roc", "calibration", "layers"]
+
+
+def _check_plots(value: Any) -> tuple[PlotName, ...] | Literal["all"] | None:
+    if value is None or value == "all":
+        return value
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(expected("a list of plots, such as [loss, metrics], or 'all'", value))
+    names = get_args(PlotName)
+    faults = [
+        Fault((index,), f"unknown plot {show(name)}{suggest(name, names) if isinstance(name, str) else ''}")
+        for index, name in enumerate(value)
+        if name not in names
+    ]
+    if faults:
+        raise ComponentError(faults)
+    return tuple(dict.fromkeys(value))
+
+
+# Which plots are drawn at the end of a training; None: the two that say most, see `mytorch.training.drawing`.
+Plots = Annotated[
+    tuple[PlotName, ...] | Literal["all"] | None,
+    PlainValidator(_check_plots),
+    WithJsonSchema({"anyOf": [{"const": "all"}, {"type": "array", "items": {"enum": list(get_args(PlotName))}}]}),
+]
 
 
 def _check_fall(value: Any) -> float | str | None:
@@ -157,12 +248,15 @@ def _check_fall(value: Any) -> float | str | None:
 class Expectation(Section):
     """What one figure of a training must be for the training to pass; see `mytorch.training.gates`.
 
+    `max` and `min` are limits that it may reach, `less_than` and `more_than` such that it must not reach.
     `falls_by` is how much lower it must be after epoch `by_epoch` (the last, if left out) than after the first: a
     number, or a share of the first such as 50%.
     """
 
     max: Number | None = None
     min: Number | None = None
+    less_than: Number | None = None
+    more_than: Number | None = None
     falls_by: Annotated[float | str | None, PlainValidator(_check_fall)] = None
     by_epoch: Integer | None = Field(None, ge=2)
 
@@ -175,8 +269,8 @@ class Expectation(Section):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Expectation:
-        if self.max is None and self.min is None and self.falls_by is None:
-            raise ValueError("expected max, min or falls_by; for example {max: 2.5}")
+        if {self.max, self.min, self.less_than, self.more_than, self.falls_by} == {None}:
+            raise ValueError("expected max, min, less_than, more_than or falls_by; for example {max: 2.5}")
         if self.max is not None and self.min is not None and self.min > self.max:
             raise ValueError(f"no number is at least {self.min:.15g} and at most {self.max:.15g}")
         if self.by_epoch is not None and self.falls_by is None:

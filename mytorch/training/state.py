@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import platform
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from mytorch.optim.lr_scheduler import ReduceLROnPlateau
 from mytorch.training.errors import UserError
 from mytorch.training.packing import Arrays, pack, unpack
 from mytorch.training.saving import Loaded
+from mytorch.training.stopping import patience_of, rows_of
 from mytorch.version import __version__
 
 if TYPE_CHECKING:
@@ -31,19 +34,8 @@ HASHED_AT_MOST = 1 << 26  # bytes of a table; of a larger one, rows evenly sprea
 
 def capture(training: Training) -> tuple[Arrays, dict[str, Any]]:
     """The arrays and the metadata of a checkpoint. The arrays are the training's own: write them before it goes on."""
-    tree = {
-        "model": {name: tensor.array for name, tensor in training.model.state_dict().items()},
-        "unsaved_buffers": _unsaved_buffers(training),
-        "candidate": bool(training.candidate),  # at the end of an epoch: the weights as they are
-        "good": [training.good_epoch, training.good_weights],
-        "best": [training.best_epoch, training.best_loss, training.best_weights],
-        "optimizer": training.optimizer.state_dict(),
-        "scheduler": None if training.scheduler is None else training.scheduler.state_dict(),
-        "random": _streams(),
-        "sums": training.sums.as_tuple(),
-        "pass": None if training.batches_left is None else _pack_pass(training),
-        "metrics": np.frombuffer(training.log.text.encode(), np.uint8),
-    }
+    logs = {"metrics": training.log, "norms": training.norms_log}
+    tree = state_of(training) | {name: np.frombuffer(log.text.encode(), np.uint8) for name, log in logs.items()}
     arrays, document = pack(tree)
     metadata = {
         "format": FORMAT,
@@ -57,6 +49,23 @@ def capture(training: Training) -> tuple[Arrays, dict[str, Any]]:
         "state": document,
     }
     return arrays, metadata
+
+
+def state_of(training: Training) -> dict[str, Any]:
+    """All of a training's state but for the text of its logs; the arrays are its own."""
+    return {
+        "model": {name: tensor.array for name, tensor in training.model.state_dict().items()},
+        "unsaved_buffers": _unsaved_buffers(training),
+        "candidate": bool(training.candidate),  # at the end of an epoch: the weights as they are
+        "good": [training.good_epoch, training.good_weights],
+        "best": [training.best_epoch, training.best_value, training.best_weights],
+        "averaged": training.averaging.state_dict(),
+        "optimizer": training.optimizer.state_dict(),
+        "scheduler": None if training.scheduler is None else training.scheduler.state_dict(),
+        "random": _streams(),
+        "sums": training.sums.as_tuple(),
+        "pass": None if training.batches_left is None else _pack_pass(training),
+    }
 
 
 def restore(training: Training, loaded: Loaded, *, new_schedule: bool = False) -> list[str]:
@@ -86,20 +95,31 @@ def restore(training: Training, loaded: Loaded, *, new_schedule: bool = False) -
     training.epoch, training.steps = metadata["epoch"], metadata["step"]
     training.seconds_before = metadata["seconds"]
     training.good_epoch, training.good_weights = tree["good"]
-    training.best_epoch, training.best_loss, training.best_weights = tree["best"]
+    training.best_epoch, training.best_value, training.best_weights = tree["best"]
+    training.averaging.load_state_dict(tree.get("averaged"))
     training.candidate = training.copy_weights() if tree["candidate"] else {}
     training.sums = type(training.sums)(*tree["sums"])
-    training.log_text = tree["metrics"].tobytes().decode()
+    training.log_text = metrics_text(loaded)
+    if "norms" in tree:
+        training.norms_text = tree["norms"].tobytes().decode()
+    training.patience = patience_of(training.experiment, rows_of(training.log_text))
     left, lost = tree["pass"], []
     if left is not None:
-        if metadata["data"] == training.data_fingerprint and left["batch_size"] == training.experiment.batch_size:
+        same_batches = all(left.get(key, value) == value for key, value in _batches(training).items())
+        if metadata["data"] == training.data_fingerprint and same_batches:
             training.batches_left = training.batches.resume(_unpack_pass(left))
         else:
             lost.append("the data or its batches are others: the epoch that was begun starts again")
-    taken = 0 if training.batches_left is None else training.batches_left.count
-    lost += _restore_optimizer(training, tree, new_schedule, taken)
+    lost += _restore_optimizer(training, tree, new_schedule)
     _set_streams(tree["random"])
     return lost
+
+
+def metrics_text(loaded: Loaded) -> str:
+    """metrics.csv as it was at a checkpoint."""
+    document = dict(loaded.metadata["state"]["dict"])["metrics"]
+    text: str = unpack(loaded.arrays, document).tobytes().decode()
+    return text
 
 
 def _unsaved_buffers(training: Training) -> Arrays:
@@ -110,15 +130,16 @@ def _unsaved_buffers(training: Training) -> Arrays:
 # --- optimizer and schedule -----------------------------------------------------------------------------------------
 
 
-def _restore_optimizer(training: Training, tree: dict[str, Any], new_schedule: bool, taken: int) -> list[str]:
-    """`taken`: how many batches of the epoch that was begun the training goes on behind."""
+def _restore_optimizer(training: Training, tree: dict[str, Any], new_schedule: bool) -> list[str]:
     optimizer, scheduler, saved = training.optimizer, training.scheduler, tree["optimizer"]
     if not new_schedule:
         optimizer.load_state_dict(saved)
         if scheduler is not None:
             scheduler.load_state_dict(tree["scheduler"])
         return []
-    calls = training.epoch * len(training.batches) + taken if training.steps_per_batch else training.epoch
+    calls = training.epoch
+    if training.schedule.per_step:
+        calls = training.epoch * training.steps_per_epoch + training.steps_begun()
     optimizer._opt_called = True  # as it was in the steps that the schedule now makes up for
     if scheduler is not None and not isinstance(scheduler, ReduceLROnPlateau):
         for _ in range(calls):
@@ -138,13 +159,19 @@ def _pack_pass(training: Training) -> dict[str, Any]:
     """The lists of indices as one array: JSON would make them ten times as large."""
     state = training.batches_left.state_dict()
     order = np.array([index for batch in state.pop("ahead") for index in batch], np.int64)
-    return state | {"order": order, "batch_size": training.experiment.batch_size}
+    return state | {"order": order} | _batches(training)
 
 
 def _unpack_pass(state: dict[str, Any]) -> dict[str, Any]:
     order, size = state["order"].tolist(), state["batch_size"]
     ahead = [order[start : start + size] for start in range(0, len(order), size)]
-    return {key: value for key, value in state.items() if key not in ("order", "batch_size")} | {"ahead": ahead}
+    own = ("order", "batch_size", "accumulate")
+    return {key: value for key, value in state.items() if key not in own} | {"ahead": ahead}
+
+
+def _batches(training: Training) -> dict[str, int]:
+    """What the steps of an epoch are made of."""
+    return {"batch_size": training.experiment.batch_size, "accumulate": training.accumulate}
 
 
 # --- random streams -------------------------------------------------------------------------------------------------
@@ -165,6 +192,16 @@ def _set_streams(streams: dict[str, Any]) -> None:
     np.random.set_state(streams["numpy"])
     version, words, cached = streams["python"]
     random.setstate((version, tuple(words.tolist()), cached))
+
+
+@contextmanager
+def keeping_streams() -> Iterator[None]:
+    """The random streams as they were before the `with` block, whatever it has drawn from them."""
+    before = _streams()
+    try:
+        yield
+    finally:
+        _set_streams(before)
 
 
 # --- what it was trained on -----------------------------------------------------------------------------------------

@@ -6,28 +6,28 @@ comes out is compared with the second. Or some steps are trained twice from one 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import signal
+import math
 from typing import Any
 
 from mytorch.training import checkpoint
 from mytorch.training.build import build
-from mytorch.training.errors import RunFailed, Stopped, UserError
+from mytorch.training.errors import RunFailed, UserError
 from mytorch.training.loop import Training
 from mytorch.training.packing import Arrays, pack, unpack
-from mytorch.training.progress import Progress
+from mytorch.training.replay import train_on
 from mytorch.training.resume import changes_of_data, config_of
 from mytorch.training.run import Run
 from mytorch.training.saving import Loaded, states
-from mytorch.training.signals import StopRequest
-from mytorch.training.state import capture, restore
+from mytorch.training.state import capture, metrics_text, restore
+from mytorch.training.stopping import patience_of, rows_of
 
 # What the parts of a checkpoint are called for people; they are compared in this order.
 PARTS = {
     "model": "weights",
     "unsaved_buffers": "buffers",
+    "averaged": "averaged weights",
     "optimizer": "optimizer",
     "scheduler": "scheduler",
     "random": "random streams",
@@ -37,6 +37,7 @@ PARTS = {
     "good": "last good weights",
     "best": "best weights",
     "metrics": "metrics",
+    "norms": "norms of the layers",
 }
 Digests = dict[str, str]
 
@@ -74,11 +75,14 @@ def _twice(run: Run, whole: list[Loaded], steps: int) -> dict[str, Any]:
 
 def _best_start(run: Run, whole: list[Loaded], steps: int) -> Loaded:
     """The newest checkpoint from which so many steps are left, else that from which the most are."""
-    left = []
+    left: list[int] = []
+    last: float = math.inf  # step of the training; the newest checkpoint knows whether it was stopped early
     for loaded in whole:
-        config = config_of(loaded, run)
-        batches = build(config).batches_per_epoch()
-        left.append(config.train.epochs * batches - loaded.metadata["step"])
+        experiment = build(config_of(loaded, run), runs_dir=None)
+        patience = patience_of(experiment, rows_of(metrics_text(loaded)))
+        epochs = loaded.metadata["epoch"] if patience and patience.is_over else experiment.config.train.epochs
+        last = min(last, epochs * experiment.steps_per_epoch())
+        left.append(last - loaded.metadata["step"])
     if not left or max(left) == 0:
         raise UserError(f"{run} has no checkpoint after which there are steps to replay")
     enough = [loaded for loaded, count in zip(whole, left, strict=True) if count >= steps]
@@ -98,25 +102,9 @@ def _compare(run: Run, step: int, seen: Digests, expected: Digests) -> None:
         )
 
 
-class _StopAfter(StopRequest):
-    """Looks at a training after each step, and stops it after so many."""
-
-    def __init__(self, training: Training, steps: int) -> None:
-        self.training, self.last = training, training.steps + steps
-        self.seen: dict[int, Digests] = {}
-
-    @property
-    def signal(self) -> int | None:  # type: ignore[override]
-        step = self.training.steps
-        if step not in self.seen:
-            arrays, metadata = capture(self.training)
-            self.seen[step] = digests(arrays, metadata["state"])
-        return signal.SIGINT if step >= self.last else None
-
-
 def _train(run: Run, start: Loaded, steps: int) -> dict[int, Digests]:
-    """The digests after each of so many steps, fewer if the training ends before; the first is that at the start."""
-    experiment = build(config_of(start, run))
+    """The digests after each of so many steps, fewer if the training ends before."""
+    experiment = build(config_of(start, run), runs_dir=None)
     changes = changes_of_data(start, experiment)
     if changes:
         raise UserError(f"{run} was trained on other data:\n" + "\n".join(f"  {line}" for line in changes))
@@ -124,10 +112,16 @@ def _train(run: Run, start: Loaded, steps: int) -> dict[int, Digests]:
         training = Training(experiment, copy)
         restore(training, start)
         training.state_path, training.saved_steps = start.path, training.steps
-        watch = _StopAfter(training, steps)
-        with contextlib.suppress(Stopped):
-            training.run(Progress(experiment.config.train.epochs, "quiet"), watch)
-    return watch.seen
+        last = training.steps + steps
+        seen: dict[int, Digests] = {}
+
+        def look(training: Training) -> bool:
+            arrays, metadata = capture(training)
+            seen[training.steps] = digests(arrays, metadata["state"])
+            return training.steps >= last
+
+        train_on(training, look)
+    return seen
 
 
 def digests(arrays: Arrays, document: Any) -> Digests:
@@ -135,7 +129,7 @@ def digests(arrays: Arrays, document: Any) -> Digests:
     tree = unpack(arrays, document)
     rows = [line.split(",") for line in tree["metrics"].tobytes().decode().splitlines()]
     tree["metrics"] = [[cell for cell, name in zip(row, rows[0], strict=True) if name != "seconds"] for row in rows]
-    return {part: _digest(tree[part]) for part in PARTS}
+    return {part: _digest(tree.get(part)) for part in PARTS}
 
 
 def _digest(tree: Any) -> str:

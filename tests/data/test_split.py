@@ -53,12 +53,15 @@ def test_every_row_is_taken_about_as_often():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "expected either {every: N} or {fraction: F}, got neither"),
-        ({"every": 2, "fraction": 0.5}, "expected either {every: N} or {fraction: F}, got both"),
+        ({}, "expected {every: N}, {fraction: F} or {fold: K, folds: N}, got none"),
+        ({"every": 2, "fraction": 0.5}, "expected {every: N}, {fraction: F} or {fold: K, folds: N}, got several"),
         ({"every": 1}, "expected 'every' of 2 or more, got 1"),
         ({"fraction": 0.0}, r"expected a 'fraction' between 0 and 1, got 0\.0"),
         ({"fraction": 1.0}, "between 0 and 1, got 1"),
         ({"fraction": float("nan")}, "between 0 and 1, got nan"),
+        ({"fold": 1}, "fold and folds go together"),
+        ({"fold": 1, "folds": 1}, "expected 'folds' of 2 or more, got 1"),
+        ({"fold": 6, "folds": 5}, "expected a 'fold' from 1 to 5, the number of folds, got 6"),
     ],
 )
 def test_rules_are_checked(arguments, message):
@@ -78,3 +81,18 @@ def test_rules_are_checked(arguments, message):
 def test_empty_parts_are_errors(count, rule):
     with pytest.raises(DataError, match=rf"of {count} rows leaves one part empty"):
         split_rows(np.arange(count), rule, generator())
+
+
+@pytest.mark.parametrize("classes", [None, np.array(["b", "a", "a"] * 7 + ["c"] * 5)])
+def test_each_row_is_in_exactly_one_fold_and_classes_are_shared_out(classes):
+    rows = np.arange(26)
+    folds = [
+        split_rows(rows, SplitRule(fold=fold, folds=4), np.random.default_rng(5), classes)[0] for fold in range(1, 5)
+    ]
+    assert sorted(np.concatenate(folds)) == list(rows)
+    assert sorted(map(len, folds)) == [6, 6, 7, 7]
+    assert any(np.any(np.diff(fold) > 1) for fold in folds)  # not just pieces of the file
+    if classes is not None:
+        for name in "abc":
+            counts = [np.sum(classes[fold] == name) for fold in folds]
+            assert max(counts) - min(counts) <= 1

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mytorch import nn
 from mytorch.data.sources import SOURCES
 from mytorch.training.components import Registry
 from mytorch.training.metrics import METRICS
@@ -15,11 +16,6 @@ from mytorch.training.metrics import METRICS
 
 class Module:
     pass
-
-
-class Sequential(Module):
-    def __init__(self, *layers: Module) -> None:
-        self.layers = layers
 
 
 class Linear(Module):
@@ -139,7 +135,7 @@ def _by_name(*classes: type) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def registries() -> dict[str, Registry]:
     return {
-        "layer": Registry(_by_name(Sequential, Linear, Conv2d, Dropout, ReLU, Tanh, Hardtanh, Untyped)),
+        "layer": Registry(_by_name(nn.Sequential, Linear, Conv2d, Dropout, ReLU, Tanh, Hardtanh, Untyped)),
         "loss": Registry(_by_name(MSELoss, SmoothL1Loss, CrossEntropyLoss)),
         "optimizer": Registry(_by_name(SGD, Adam, AdamW), {"params": lambda: [0.0]}),
         "scheduler": Registry(_by_name(StepLR, CosineAnnealingLR, OneCycleLR), {"optimizer": object}),

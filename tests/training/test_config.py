@@ -77,7 +77,7 @@ def test_defaults(registries: Registries) -> None:
         "- {type: Linear, out_features: 1, bias: true}\n"
         "loss: {type: MSELoss, reduction: mean}\n"
         "optimizer: {type: SGD, lr: 0.001, momentum: 0.0, nesterov: false}\n"
-        "train: {epochs: 1}\n"
+        "train: {epochs: 1, accumulate: 1}\n"
         "metrics: [mae, rmse, r2]\n"
         "checkpoint: {keep: 2}\n"
     )
@@ -166,11 +166,11 @@ def test_single_values(registries: Registries, override: str, path: str, value: 
             "f:8:12: dataset.shuffle: expected true or false, got text 'yes'; write true",
         ),
         ("{every: 4}", "{every: 1}", "f:5:17: dataset.test.every: expected a number of at least 2, got 1"),
-        ("{every: 4}", "{}", "f:5:9: dataset.test: expected either {every: N} or {fraction: F}, got neither"),
+        ("{every: 4}", "{}", "f:5:9: dataset.test: expected {every: N}, {fraction: F} or {fold: K, folds: N}, got none"),
         (
             "{every: 4}",
             "{every: 4, fraction: 0.1}",
-            "f:5:9: dataset.test: expected either {every: N} or {fraction: F}, got both",
+            "f:5:9: dataset.test: expected {every: N}, {fraction: F} or {fold: K, folds: N}, got several",
         ),
         ("{every: 4}", "{evry: 4}", "f:5:10: dataset.test: unknown key 'evry'; did you mean 'every'?"),
         ("{every: 4}", "4", "f:5:9: dataset.test: expected a mapping, got 4; for example test: {every: 4}"),
@@ -281,8 +281,9 @@ def test_names_that_would_leave_the_runs_directory(registries: Registries, name:
     [
         ("model: []", "f:1:8: model: expected at least one layer, got an empty list"),
         (
-            "model: ReLU",
-            "f:1:8: model: expected a list, got text 'ReLU'; for example model: [{type: Linear, out_features: 1}]",
+            "model: 5",
+            "f:1:8: model: expected a list of layers, or one module as {type: NAME, ...}, got 5; "
+            "for example model: [{type: Linear, out_features: 1}]",
         ),
         ("dataset: 5", "f:1:10: dataset: expected a dataset, as NAME or {type: NAME, ...}, got 5"),
     ],

@@ -32,7 +32,7 @@ def epochs(tmp_path, monkeypatch):
         Path("c.yaml").write_text(CONFIG.format(source=source, size=size, shuffle=shuffle, loss=loss))
         training = Training(build(load_config("c.yaml")), Run(tmp_path))
         training.model.train()
-        steps = [[(training.step(*batch)[0], len(batch[0])) for batch in training.batches] for _ in range(5)]
+        steps = [[(training.step(batch)[0], len(batch[0])) for batch in training.batches] for _ in range(5)]
         return [sum(loss * rows for loss, rows in epoch) / sum(rows for _, rows in epoch) for epoch in steps]
 
     return train

@@ -171,7 +171,7 @@ def test_eval_knows_the_scores_of_its_split_alone(experiment):
     ("expect", "place", "message"),
     [
         ("test.mae: {maks: 1}", "7:21", "expect.test.mae: unknown key 'maks'"),
-        ("test.mae: {}", "7:20", "expected max, min or falls_by"),
+        ("test.mae: {}", "7:20", "expected max, min, less_than, more_than or falls_by"),
         ("test.mae: {max: 1, min: 2}", "7:20", "no number is at least 2 and at most 1"),
         ("test.mae: {max: 1, by_epoch: 3}", "7:20", "by_epoch says when falls_by is looked at"),
         ("test.mae: 2.5", "7:20", "expected a mapping, got 2.5"),

@@ -111,7 +111,7 @@ def test_fifty_kills_at_random_moments(tmp_path: Path) -> None:
     print(seen)
     assert seen["killed"] == KILLS, "the training ended too early; it needs more epochs"
     whole, killed = ((tmp_path / name / "latest").resolve() for name in ("whole", "killed"))
-    for file in ("checkpoints/best.safetensors", "checkpoints/last.safetensors"):
+    for file in ("checkpoints/best.safetensors", "checkpoints/last.safetensors", "norms.csv", "predictions.csv"):
         assert (killed / file).read_bytes() == (whole / file).read_bytes()
     rows, expected = (
         [line.split(",")[:1] + line.split(",")[2:] for line in (run / "metrics.csv").read_text().splitlines()]

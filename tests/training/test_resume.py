@@ -100,6 +100,8 @@ def assert_same(run: Run, other: Run) -> None:
     assert digests(arrays, metadata["state"]) == digests(others, other_metadata["state"])
     assert without_seconds(run) == without_seconds(other)
     assert len({row["epoch"] for row in without_seconds(run)}) == len(without_seconds(run))
+    assert run.norms.read_bytes() == other.norms.read_bytes()
+    assert run.predictions.read_bytes() == other.predictions.read_bytes()
     summary, other_summary = (json.loads(r.summary.read_text()) | {"seconds": 0} for r in (run, other))
     assert summary == other_summary
 
@@ -178,6 +180,45 @@ def test_every_scheduler(config: Path, tmp_path: Path, scheduler: str, every: st
         run = start(config, tmp_path / "runs", *changes, stop_after=step)
         go_on(run)
         assert_same(run, whole)
+
+
+PLATEAU = "scheduler={type: ReduceLROnPlateau, patience: 0, threshold: 0.5, factor: 0.5}"
+OPTIONS = [
+    ["train.accumulate=3"],  # two steps an epoch, the second of one batch
+    ["train.accumulate=2", "dataset.workers=2", "train.warmup_epochs=1"],
+    ["train.warmup_steps=6"],
+    [PLATEAU, "train.warmup_steps=6"],
+    [PLATEAU.replace("{", "{mode: max, "), "train.scheduler_monitor=validation_r2", "metrics=[r2]"],
+    ["train.clip_grad_value=0.01"],
+    ["train.ema={decay: 0.8}"],
+    ["train.ema={decay: 0.8}", "train.accumulate=3"],
+    ["train.swa={start_epoch: 2}"],
+    ["train.swa={start_epoch: 2, lr: 0.02}", "dataset.validation=null"],
+    ["train.early_stopping={patience: 1, min_delta: 0.2}", "train.epochs=9"],
+    ["train.early_stopping={patience: 2, monitor: train_loss, min_delta: 0.1}", "dataset.validation=null"],
+    ["optimizer={type: LBFGS, max_iter: 3, lr: 0.1}", "scheduler=null"],
+    ["optimizer={type: LBFGS, max_iter: 3, line_search_fn: strong_wolfe}", "scheduler=null", "train.ema={decay: 0.5}"],
+]
+
+
+@pytest.mark.parametrize("changes", OPTIONS, ids=" ".join)
+def test_every_option_of_train(config: Path, tmp_path: Path, changes: list[str]) -> None:
+    whole = start(config, tmp_path / "whole", *changes)
+    steps = json.loads(whole.summary.read_text())["steps"]
+    for step in sorted({1, 3, 5, 6, 7, steps - 1} & set(range(1, steps))):
+        run = start(config, tmp_path / "runs", *changes, stop_after=step)
+        assert not run.summary.exists()
+        go_on(run)
+        assert_same(run, whole)
+
+
+@pytest.mark.parametrize("changes", [one for one in OPTIONS if "early_stopping" not in one[0]], ids=" ".join)
+def test_more_epochs_with_every_option_of_train(config: Path, tmp_path: Path, changes: list[str]) -> None:
+    changes = ["scheduler=null", *changes]
+    whole = start(config, tmp_path / "whole", *changes, "train.epochs=6")
+    run = start(config, tmp_path / "runs", *changes, "train.epochs=3")
+    go_on(run, "train.epochs=6")
+    assert_same(run, whole)
 
 
 @pytest.mark.parametrize(

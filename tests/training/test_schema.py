@@ -32,7 +32,7 @@ checkpoint: {every_minutes: 5}
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float), "null": type(None)}  # fmt: skip
 SAID = {
     "title", "description", "default", "type", "enum", "const", "anyOf", "$ref", "$defs", "$schema", "properties", "required",
-    "additionalProperties", "items", "prefixItems", "minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+    "additionalProperties", "items", "prefixItems", "minItems", "maxItems", "minProperties", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
 }  # fmt: skip
 
 
@@ -75,6 +75,8 @@ def accepts(value, schema, root) -> bool:
         return fits and all(accepts(one, item, root) for one, item in zip(value, items, strict=True))
     if isinstance(value, dict):
         known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+        if len(value) < schema.get("minProperties", 0):
+            return False
         if not set(schema.get("required", [])) <= set(value):
             return False
         return all(
@@ -147,6 +149,38 @@ def with_value(path, value):
 def test_mistakes_do_not_fit(schema, path, value):
     assert accepts(parse(CONFIG).data, schema, schema)
     assert not accepts(with_value(path, value), schema, schema)
+
+
+@pytest.mark.parametrize(
+    ("model", "fits"),
+    [
+        ("Linear", True),
+        ("{type: Linear, bias: false}", True),
+        ("[Linear]", False),
+        ("{type: Linear, bais: false}", False),
+        ("{type: Conv2d, out_channels: 3, kernel_size: 1}", True),
+        ("[{type: Residual, layers: [ReLU], shortcut: [{type: Linear, out_features: 3}]}]", True),
+        ("[{type: Residual, shortcut: [ReLU]}]", False),
+        ("[{type: Residual, layers: [Linear]}]", False),
+        ("{type: Parallel, branches: {a: [ReLU], b: [{type: Residual, layers: [ReLU]}]}, join: add}", True),
+        ("{type: Parallel, branches: [[ReLU], [Tanh]], dim: -1}", True),
+        ("{type: Parallel, branches: [ReLU, Tanh]}", False),
+        ("{type: Parallel, branches: {}}", False),
+        ("{type: Parallel, branches: [[ReLU]], join: stack}", False),
+        ("5", False),
+    ],
+)
+def test_models(schema, model, fits):
+    data = parse(CONFIG).data | {"model": parse(f"model: {model}").data["model"]}
+    assert accepts(data, schema, schema) == fits
+
+
+def test_the_file_beside_the_starter_configs_is_what_the_command_prints(schema):
+    said = "write it again: mytorch schema > configs/config.schema.json"
+    assert json.loads((ROOT / "configs" / "config.schema.json").read_text()) == schema, said
+    for path in STARTERS:
+        first = path.read_text(encoding="utf-8").splitlines()[0]
+        assert first == "# yaml-language-server: $schema=config.schema.json", path
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jsonschema") is None, reason="the package jsonschema is not installed")

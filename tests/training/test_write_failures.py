@@ -110,7 +110,8 @@ def to_the_end(training: Training) -> None:
 
 def result(run: Run) -> list[Any]:
     rows = [line.split(",")[:1] + line.split(",")[2:] for line in run.metrics.read_text().splitlines()]
-    return [run.best_checkpoint.read_bytes(), run.last_checkpoint.read_bytes(), rows]
+    files = (run.best_checkpoint, run.last_checkpoint, run.norms, run.predictions)
+    return [*(path.read_bytes() for path in files), rows]
 
 
 @pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])

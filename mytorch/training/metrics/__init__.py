@@ -56,6 +56,7 @@ __all__ = [
     "Task",
     "confidence",
     "confusion_matrix",
+    "direction_of",
     "log_softmax",
     "precision_recall_curve",
     "ranked_by",
@@ -86,3 +87,13 @@ METRICS: dict[str, type[Metric]] = {
         CalibrationError,
     )
 }
+
+
+def direction_of(name: str) -> Direction:
+    """Whether the smallest or the largest value of a column is best; ``"min"`` for a loss or a metric not of ours.
+
+    >>> direction_of("r2"), direction_of("f1_micro"), direction_of("loss")
+    ('max', 'max', 'min')
+    """
+    types = [key for key in METRICS if name == key or name.startswith(f"{key}_")]
+    return METRICS[max(types, key=len)].direction if types else "min"

@@ -177,7 +177,10 @@ def plot_calibration(
             upper.vlines(predicted, low, high, color=BLUE, linewidth=1.0, alpha=0.6)
             upper.plot(predicted, share, "o-", color=BLUE, markersize=4.5, linewidth=1.2, clip_on=False)
         upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that came true")
-        upper.text(0.97, 0.05, "below the line: probabilities too high", color=GREY, fontsize=8, ha="right")
+        upper.text(
+            0.97, 0.05, "below the line: probabilities too high", color=GREY, fontsize=8, ha="right",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
+        )  # fmt: skip
 
         lower = add_axes(figure, whole, (72, 58, 360, 90))
         edges = np.linspace(0, 1, bins + 1)

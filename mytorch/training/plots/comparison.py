@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,11 +21,37 @@ from mytorch.training.plots.style import (
     shorten,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 Rows = Sequence[Mapping[str, float | None]]
 ACROSS = 3  # panels
 PANEL, LEFT, GAP = (276, 156), 74, (84, 66)  # their size, where the first one stands, what lies between, in pixels
 DASHES = ("-", "--", ":", "-.")  # with the colours they tell 28 runs apart
 NO_CURVES = frozenset({"epoch", "seconds"})
+
+
+class Panels(NamedTuple):
+    """Small axes in rows of `across`, on a figure that is `whole` (width, height) pixels large."""
+
+    axes: list[Axes]
+    across: int
+    whole: tuple[int, int]
+
+
+def panel_grid(figure: Figure, names: Sequence[str], head: int) -> Panels:
+    """Axes for each column or score, with its name as the title, below a head of so many pixels."""
+    (wide, high), across = PANEL, min(ACROSS, len(names))
+    down = math.ceil(len(names) / across)
+    whole = (max(20 + across * (wide + GAP[0]), 520), head + 10 + down * (high + GAP[1]))
+    panels = []
+    for index, name in enumerate(names):
+        left = LEFT + index % across * (wide + GAP[0])
+        bottom = whole[1] - head - high - index // across * (high + GAP[1])
+        panels.append(add_axes(figure, whole, (left, bottom, wide, high)))
+        panels[-1].set_title(shorten(name.replace("_", " "), 36), fontsize=9.5, pad=7)
+    return Panels(panels, across, whole)
 
 
 def plot_comparison(runs: Mapping[str, Rows], path: str | os.PathLike[str]) -> None:
@@ -38,20 +64,11 @@ def plot_comparison(runs: Mapping[str, Rows], path: str | os.PathLike[str]) -> N
     panels = sorted((name for name in columns if name not in NO_CURVES), key=_rank)
     if not panels:
         raise ValueError("expected at least one run with rows, got none")
-    (wide, high), across = PANEL, min(ACROSS, len(panels))
-    down = math.ceil(len(panels) / across)
-    head = 22 + 18 * len(runs) + 34
-    whole = (max(20 + across * (wide + GAP[0]), 520), head + 10 + down * (high + GAP[1]))
-
     with picture(path) as figure:
-        for index, name in enumerate(panels):
-            left = LEFT + index % across * (wide + GAP[0])
-            axes = add_axes(
-                figure, whole, (left, whole[1] - head - high - index // across * (high + GAP[1]), wide, high)
-            )
-            axes.set_title(shorten(name.replace("_", " "), 36), fontsize=9.5, pad=7)
+        grid = panel_grid(figure, panels, 22 + 18 * len(runs) + 34)
+        for index, (name, axes) in enumerate(zip(panels, grid.axes, strict=True)):
             set_whole_ticks(axes, 4)
-            if index + across >= len(panels):
+            if index + grid.across >= len(panels):
                 axes.set_xlabel("epoch")
             seen = [np.zeros(0)]
             for number, rows in enumerate(runs.values()):
@@ -69,7 +86,9 @@ def plot_comparison(runs: Mapping[str, Rows], path: str | os.PathLike[str]) -> N
         from matplotlib.lines import Line2D
 
         keys = [Line2D([], [], label=shorten(name, 70), **_look(number)) for number, name in enumerate(runs)]
-        figure.legend(handles=keys, loc="upper left", bbox_to_anchor=(LEFT / whole[0], 1 - 14 / whole[1]), ncols=1)
+        figure.legend(
+            handles=keys, loc="upper left", bbox_to_anchor=(LEFT / grid.whole[0], 1 - 14 / grid.whole[1]), ncols=1
+        )
 
 
 def _look(number: int) -> dict[str, Any]:

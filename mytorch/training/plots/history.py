@@ -110,11 +110,11 @@ def plot_metrics(rows: Rows, path: str | os.PathLike[str], title: str, best_epoc
     across = min(ACROSS, max(len(panels), 1))
     down = max(math.ceil(len(panels) / across), 1)
     wide, high = PANEL
-    whole = (max(20 + across * (wide + 84), 520), 88 + down * (high + 66))
+    whole = (max(20 + across * (wide + 84), 520), 98 + down * (high + 66))
 
     with picture(path) as figure:
         for index, (name, lines) in enumerate(panels.items()):
-            left, bottom = LEFT + index % across * (wide + 84), whole[1] - 78 - high - index // across * (high + 66)
+            left, bottom = LEFT + index % across * (wide + 84), whole[1] - 88 - high - index // across * (high + 66)
             axes = add_axes(figure, whole, (left, bottom, wide, high))
             axes.set_title(shorten(name, 17), fontsize=9.5, pad=7)
             _draw_metric(axes, epochs, lines, best_epoch, LOG_FROM.get(name, 100))
