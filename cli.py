@@ -1,4 +1,4 @@
-"""The command line: one short function a command. What a command does is in `mytorch.training.commands`."""
+"""The command line: one short function a command. What a command does is in `mytorch.training` and `mytorch.interop`."""
 
 from __future__ import annotations
 
@@ -93,9 +93,9 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a config into a new run directory."""
-    from mytorch.training import commands
+    from mytorch.training.commands.train import train as train_config
 
-    commands.train(
+    train_config(
         config,
         overrides or [],
         runs_dir=runs_dir,
@@ -153,13 +153,13 @@ def resume(
     json: Json = False,
 ) -> None:
     """Go on with a run from its last checkpoint, to the same bits as if it had never been interrupted."""
-    from mytorch.training import commands
+    from mytorch.training.commands.train import resume as resume_run
 
     changes = list(overrides or [])
     if run is not None and "=" in run and not Path(run).exists():  # no RUN: the first change stands in its place
         changes.insert(0, run)
         run = None
-    commands.resume(run, changes, runs_dir=runs_dir, force=force, verify=verify, steps=steps, quiet=quiet, json=json)
+    resume_run(run, changes, runs_dir=runs_dir, force=force, verify=verify, steps=steps, quiet=quiet, json=json)
 
 
 @app.command(
@@ -182,7 +182,7 @@ def check(
     json: Json = False,
 ) -> None:
     """Check configs by one step of each, and show what their models are made of."""
-    from mytorch.training.check import check_configs
+    from mytorch.training.commands.check import check_configs
 
     check_configs(configs, runs_dir=runs_dir, json=json)
 
@@ -213,11 +213,9 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Score a run's checkpoint and write eval.json."""
-    from mytorch.training import commands
+    from mytorch.training.commands.evaluate import evaluate as evaluate_run
 
-    commands.evaluate(
-        run, runs_dir=runs_dir, which=checkpoint, split=split, json=json, expect=expect or [], junit=junit
-    )
+    evaluate_run(run, runs_dir=runs_dir, which=checkpoint, split=split, json=json, expect=expect or [], junit=junit)
 
 
 @app.command(
@@ -272,7 +270,7 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Predict new rows or images with a trained model; the data of the training is not needed."""
-    from mytorch.training.predict import predict as predict_inputs
+    from mytorch.training.prediction.predict import predict as predict_inputs
 
     predict_inputs(
         run,
@@ -310,7 +308,7 @@ def runs(
     json: Json = False,
 ) -> None:
     """List all runs, the newest last."""
-    from mytorch.training.run_table import show_runs
+    from mytorch.training.commands.run_table import show_runs
 
     show_runs(runs_dir, state=state, sort=sort, json=json)
 
@@ -340,7 +338,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Show in which config keys runs differ, their scores side by side, and their curves in one picture."""
-    from mytorch.training.comparison import compare as compare_runs
+    from mytorch.training.commands.comparison import compare as compare_runs
 
     compare_runs(runs, runs_dir=runs_dir, output=output, json=json)
 
@@ -361,7 +359,7 @@ def bisect(
     json: Json = False,
 ) -> None:
     """Find the first step and tensor at which two trainings diverge."""
-    from mytorch.training.bisect import bisect as bisect_runs
+    from mytorch.training.commands.bisect import bisect as bisect_runs
 
     bisect_runs(runs, runs_dir=runs_dir, json=json)
 
@@ -385,7 +383,7 @@ def plot(
     json: Json = False,
 ) -> None:
     """Draw all plots of a run, from the files in its directory."""
-    from mytorch.training.redraw import redraw
+    from mytorch.training.commands.redraw import redraw
 
     redraw(run, runs_dir=runs_dir, json=json)
 
@@ -455,7 +453,7 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON Schema of configs."""
-    from mytorch.training.schema import print_schema
+    from mytorch.training.config.json_schema import print_schema
 
     print_schema(imports or [])
 
@@ -469,9 +467,9 @@ def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is not there.")],
 ) -> None:
     """Write the starter configs and their data."""
-    from mytorch.training import commands
+    from mytorch.training.commands.init import init as write_starter_files
 
-    commands.init(directory)
+    write_starter_files(directory)
 
 
 @app.command(
@@ -485,7 +483,7 @@ def doctor(
     json: Json = False,
 ) -> None:
     """Look at this installation and machine, and say what to mend."""
-    from mytorch.training.doctor import doctor as look
+    from mytorch.training.commands.doctor import doctor as look
 
     look(runs_dir=runs_dir, json=json)
 

@@ -137,7 +137,7 @@ def test_the_resolved_config_trains_to_the_same_weights(folder):
     first = only_run(folder, "first")
     mytorch("train", str(first / "config.yaml"), "name=second", cwd=folder)
     second = only_run(folder, "second")
-    from mytorch.training import checkpoint
+    from mytorch.training.runs import checkpoint
 
     a, _ = checkpoint.load(first / "checkpoints" / "best.safetensors")
     b, _ = checkpoint.load(second / "checkpoints" / "best.safetensors")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mytorch.training import checkpoint
+from mytorch.training.runs import checkpoint
 
 CONFIG = """\
 name: tiny

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from mytorch.backend import blas
-from mytorch.training import doctor as module
-from mytorch.training.doctor import OPTIONAL, REQUIRED, Findings
+from mytorch.training.commands import doctor as module
+from mytorch.training.commands.doctor import OPTIONAL, REQUIRED, Findings
 
 ROOT = Path(__file__).parents[1]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mytorch.training import checkpoint
+from mytorch.training.runs import checkpoint
 
 ROOT = Path(__file__).parents[1]
 VARYING = re.compile(r"\d{8}-\d{6}(-\d+)?| in [\d.]+ s")  # when a run began, how long it took

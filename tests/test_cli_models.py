@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mytorch.training.yaml_source import load, parse
+from mytorch.training.config.yaml_source import load, parse
 
 ROOT = Path(__file__).parents[1]
 DOCS = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mytorch.training.errors import UserError
-from mytorch.training.predict import predict
+from mytorch.training.prediction.predict import predict
 
 ROOT = Path(__file__).parents[1]
 BOSTON = (ROOT / "datasets" / "boston.csv").read_text().splitlines()

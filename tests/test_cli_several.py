@@ -8,8 +8,8 @@ import statistics
 
 import pytest
 
+from mytorch.training.commands.several import mean_history, parse_seeds
 from mytorch.training.plots.series import plot_series
-from mytorch.training.several import mean_history, parse_seeds
 
 SMALL = """\
 dataset: {type: boston, test: {every: 4}, validation: {every: 5}, normalize: {inputs: standard, target: standard}, batch_size: 64}
@@ -88,7 +88,7 @@ def test_every_row_is_a_test_row_once(folder, mytorch_command):
 def test_a_series_that_was_stopped_is_gone_on_with(folder, mytorch_command, monkeypatch):
     whole = json.loads(mytorch_command("train", "small.yaml", "--seeds", "0-2", "--json", cwd=folder).stdout)
     (series_in(folder)).rename(folder / "whole")
-    from mytorch.training.loop import Training
+    from mytorch.training.loop.loop import Training
 
     step, taken = Training.step, []
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mytorch.training.build import build
-from mytorch.training.config import load_config
+from mytorch.training.building.experiment import build
+from mytorch.training.config.config import load_config
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, KOREAN = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ko.md"))

@@ -35,7 +35,7 @@ class MappedRows:
     dtype = np.dtype(np.float32)
 
     def __init__(self, array: npt.NDArray[Any], rows: Rows, normalizer: Normalizer) -> None:
-        self.array = array
+        self.array = np.asarray(array)  # still mapped: a view without the overhead of `np.memmap`
         self.rows = rows
         self.normalizer = normalizer
         self.shape = (len(rows), *array.shape[1:])
@@ -49,13 +49,22 @@ class MappedRows:
         return math.prod(self.shape) * self.dtype.itemsize
 
     def __getitem__(self, index: Any) -> npt.NDArray[np.float32]:
-        values = self.array[self.rows[index]]
+        rows = self.rows[index]
+        if np.ndim(rows) == 0:
+            return self._prepared(self.array[rows]).astype(self.dtype)
+        result = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        for start, block in blocks_of(self.array, rows):  # in float64 many rows would take much memory
+            result[start : start + len(block)] = self._prepared(block)
+        return result
+
+    def _prepared(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """These values normalised: float64, or as they are if there is nothing to do."""
         if self.normalizer.kind == "none":
-            return values.astype(np.float32)
-        scaled = values.astype(np.float64)  # in place from here on: there may be many
+            return values
+        scaled = values.astype(np.float64)
         scaled -= self.normalizer.shift
         scaled /= self.normalizer.scale
-        return scaled.astype(np.float32)
+        return scaled
 
 
 def prepare_arrays(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -78,7 +78,7 @@ class ColumnReader:
 
     # --- parts of the column ----------------------------------------------------------------------------------------
 
-    def read(self, cells: Sequence[str], path: str | os.PathLike[str], lines: Sequence[int]) -> Column:
+    def read(self, cells: Sequence[str], path: str | os.PathLike[str], lines: Iterable[int]) -> Column:
         """A part from its cells, which stand on these lines of the file. Raises DataError at the first bad one."""
         if self.is_text is None:
             self._decide(cells, path, lines)
@@ -146,7 +146,7 @@ class ColumnReader:
 
     # --- text -------------------------------------------------------------------------------------------------------
 
-    def _read_texts(self, cells: Sequence[str], path: str | os.PathLike[str], lines: Sequence[int]) -> Column:
+    def _read_texts(self, cells: Sequence[str], path: str | os.PathLike[str], lines: Iterable[int]) -> Column:
         if len(self.texts) > _KEPT_TEXTS:
             self.texts.clear()
         new = {cell: cell.strip() for cell in set(cells) - self.texts.keys()}
@@ -168,7 +168,7 @@ class ColumnReader:
 
     # --- what kind of column it is ----------------------------------------------------------------------------------
 
-    def _decide(self, cells: Sequence[str], path: str | os.PathLike[str], lines: Sequence[int]) -> None:
+    def _decide(self, cells: Sequence[str], path: str | os.PathLike[str], lines: Iterable[int]) -> None:
         for cell, line in zip(cells, lines, strict=True):
             cell = cell.strip()
             if cell in self.missing_values:

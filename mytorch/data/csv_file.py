@@ -1,8 +1,8 @@
 """Reading CSV files into tables, quickly where they are plain and with care where they are not.
 
-A file is read in parts of some ten thousand lines. The kinds of the columns known, a part in which nothing needs a
-second look is read by `plain_part`; others, and the first lines, by the csv module and cell by cell, which is slower
-and can say exactly what is wrong and where. Both roads give the same table for the same file.
+A file is read in blocks of a megabyte. The kinds of the columns known, a block in which nothing needs a second look
+is read by `plain_part`; others, and the first lines, by the csv module and cell by cell, which is slower and can say
+exactly what is wrong and where. Both roads give the same table for the same file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, BinaryIO, TextIO
+from itertools import chain
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -22,14 +23,13 @@ from mytorch.data.dialect import Dialect, detect_delimiter
 from mytorch.data.names import did_you_mean
 from mytorch.data.plain_part import plain_columns
 from mytorch.data.table import Column, DataError, Table, shorten, unknown_column
-from mytorch.data.text import matching_files, open_text
+from mytorch.data.text import lines_of, matching_files, open_blocks
 
 __all__ = ["read_csv", "read_csv_parts", "read_header"]
 
 _FIRST_LINES = 512  # always read with care: they show what kind each column is
-_LINES = 16384  # in each part after them
-_CHARACTERS = 16 << 20  # in each part, if its lines are long
 _LINES_LOOKED_AT = 512  # for the delimiter
+_BLOCKS_LOOKED_AT = 16
 
 
 def read_header(path: str | os.PathLike[str], dialect: Dialect | None = None) -> list[str]:
@@ -40,8 +40,8 @@ def read_header(path: str | os.PathLike[str], dialect: Dialect | None = None) ->
     """
     first = matching_files(path)[0]
     dialect = dialect or Dialect()
-    with open_text(first, dialect.encoding) as handle:
-        lines = _Lines(first, handle)
+    with open_blocks(first, dialect.encoding) as blocks:
+        lines = _Lines(first, blocks)
         return _header(lines, _with_delimiter(dialect, lines))
 
 
@@ -115,8 +115,8 @@ def read_csv_parts(
     header: list[str] = []
     readers: dict[str, ColumnReader] = {}
     for file in files:
-        with open_text(file, dialect.encoding, stream) as handle:
-            lines = _Lines(file, handle)
+        with open_blocks(file, dialect.encoding, stream) as blocks:
+            lines = _Lines(file, blocks)
             dialect = _with_delimiter(dialect, lines)
             names = _header(lines, dialect, may_lack)
             if not header:
@@ -142,28 +142,25 @@ def _with_delimiter(dialect: Dialect, lines: _Lines) -> Dialect:
     """The dialect with the delimiter that the file has, if it is to be found out; no line is used up."""
     if dialect.delimiter != "auto":
         return dialect
-    texts = lines.take(_LINES_LOOKED_AT)
-    lines.put_back(texts)
-    return replace(dialect, delimiter=detect_delimiter(lines.path, dialect, texts))
+    return replace(dialect, delimiter=detect_delimiter(lines.path, dialect, lines.peek(_LINES_LOOKED_AT)))
 
 
 def _parts(lines: _Lines, dialect: Dialect, header: list[str], readers: dict[str, ColumnReader]) -> Iterator[Table]:
     """The rows of one file, behind its header."""
-    count = _FIRST_LINES
-    while texts := lines.take(count):
-        start = lines.number - len(texts) + 1
-        columns = None
-        if count == _LINES:
-            with suppress(DataError):  # the careful road finds it again, and first what stands first
-                columns = plain_columns(lines.path, texts, start, dialect, header, readers)
-        if columns is None:
-            lines.put_back(texts)
-            numbers, columns = _careful_part(lines, lines.number + len(texts), dialect, header, readers)
+    numbers, columns = _careful_part(lines, lines.number + _FIRST_LINES, dialect, header, readers)
+    if len(numbers):
+        yield Table(lines.path, columns, numbers)
+    while block := lines.peek_block():
+        found = None
+        with suppress(DataError):  # the careful road finds it again, and first what stands first
+            found = plain_columns(lines.path, block, lines.number + 1, dialect, header, readers)
+        if found is None:
+            found = _careful_part(lines, lines.number + _count_lines(block), dialect, header, readers)
         else:
-            numbers = np.arange(start, start + len(texts), dtype=np.int64)
+            lines.skip_block()
+        numbers, columns = found
         if len(numbers):
             yield Table(lines.path, columns, numbers)
-        count = _LINES
 
 
 def _careful_part(
@@ -185,42 +182,76 @@ def _careful_part(
 
 
 class _Lines:
-    """The lines of an open file, counted; lines that were taken can be put back."""
+    """The lines of an open file, counted; lines that were taken can be put back, and whole blocks be taken at once."""
 
-    def __init__(self, path: str, handle: TextIO) -> None:
+    def __init__(self, path: str, blocks: Iterator[bytes]) -> None:
         self.path = path
-        self.handle = handle
+        self.blocks = blocks
         self.number = 0  # of the line that was given last
-        self.waiting: deque[str] = deque()
+        self.waiting: deque[bytes] = deque()  # the next lines
+        self.block = b""  # those after them
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self.waiting.popleft() if self.waiting else next(self.handle)
+        if not self.waiting and not self._read_lines():
+            raise StopIteration
+        line = self.waiting.popleft().decode("utf-8", "surrogatepass")
         self.number += 1
         if "\0" in line:
             raise DataError(f"{self.path}:{self.number}: holds a NUL byte, so this is no text file")
         return line
 
-    def take(self, count: int) -> list[str]:
-        """So many lines; fewer at the end of the file, or where they are so long that they would fill the memory."""
-        size = 0
-        while len(self.waiting) < count and size < _CHARACTERS and (more := self.handle.readlines(_CHARACTERS // 16)):
-            self.waiting.extend(more)
-            size += sum(map(len, more))
-        texts = [self.waiting.popleft() for _ in range(min(count, len(self.waiting)))]
-        self.number += len(texts)
-        return texts
+    def peek(self, count: int) -> list[str]:
+        """The next lines, which stay; fewer at the end of the file, or where they are long."""
+        self.skip_blank_blocks()
+        blocks: list[bytes] = []
+        texts: list[str] = []
+        while len(texts) < count and len(blocks) < _BLOCKS_LOOKED_AT and (block := self.peek_block()):
+            self.block = b""
+            blocks.append(block)
+            texts += lines_of(block)
+        self.blocks = chain(blocks, self.blocks)
+        return texts[:count]
 
     def put_back(self, texts: list[str]) -> None:
-        self.waiting.extendleft(reversed(texts))
+        self.waiting.extendleft(text.encode("utf-8", "surrogatepass") for text in reversed(texts))
         self.number -= len(texts)
+
+    def peek_block(self) -> bytes:
+        """What waits, or the next block, which stays; nothing at the end of the file."""
+        self.block = b"".join(self.waiting) + self.block or next(self.blocks, b"")
+        self.waiting.clear()
+        return self.block
+
+    def skip_block(self) -> None:
+        """Leave out what `peek_block` gave."""
+        self.number += _count_lines(self.block)
+        self.block = b""
+
+    def skip_blank_blocks(self) -> None:
+        """Leave out blocks of nothing but line ends, which line by line would take long."""
+        while not self.waiting and (block := self.peek_block()) and not block.strip(b"\r\n"):
+            self.skip_block()
+
+    def _read_lines(self) -> bool:
+        block, self.block = self.block or next(self.blocks, b""), b""
+        self.waiting.extend(block.splitlines(keepends=True))
+        return bool(block)
+
+
+def _count_lines(block: bytes) -> int:
+    if b"\r" in block:
+        return len(block.splitlines())
+    ends = np.count_nonzero(np.frombuffer(block, np.uint8) == ord("\n"))  # `bytes.count` takes five times as long
+    return ends + (not block.endswith(b"\n"))
 
 
 def _next_record(lines: _Lines, reader: Any) -> tuple[int, list[str]] | None:
     """Return the next record that is not blank, with the line on which it starts; None at the end."""
     while True:
+        lines.skip_blank_blocks()
         line = lines.number + 1
         try:
             record = next(reader)
@@ -234,14 +265,14 @@ def _next_record(lines: _Lines, reader: Any) -> tuple[int, list[str]] | None:
 
 def _header(lines: _Lines, dialect: Dialect, may_lack: Collection[str] = ()) -> list[str]:
     """The columns' names; afterwards the first row is the next line."""
-    texts = lines.take(_FIRST_LINES)
-    lines.put_back(texts)
+    texts = lines.peek(_FIRST_LINES)
+    start = lines.number
     found = _next_record(lines, csv.reader(lines, delimiter=dialect.delimiter, strict=True))
     if found is None:
         raise DataError(f"{lines.path}: is empty; expected a header line with column names")
     line, record = found
     if dialect.header is not True:
-        lines.put_back(texts[: lines.number])
+        lines.put_back(texts[: lines.number - start])
         names = list(dialect.header or (f"c{position}" for position in range(1, len(record) + 1)))
         if len(names) != len(record):
             names, all_names = [name for name in names if name not in may_lack], names

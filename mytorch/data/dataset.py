@@ -9,6 +9,10 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
+from mytorch.autograd.application import wrap
 from mytorch.backend import random
 from mytorch.backend.random import Generator
 from mytorch.tensor import Tensor
@@ -86,6 +90,12 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
         return tuple(tensor[index] for tensor in self.tensors)
+
+    def _collated(self, indices: npt.NDArray[np.int64]) -> list[Tensor] | None:
+        """What `default_collate` makes of these samples; None if a tensor needs a gradient, or is no plain one."""
+        if any(type(tensor) is not Tensor or tensor.requires_grad for tensor in self.tensors):
+            return None
+        return [wrap(tensor.array[indices]) for tensor in self.tensors]
 
     def __len__(self) -> int:
         return int(self.tensors[0].size(0))

@@ -2,9 +2,12 @@
 
 A cell such as ``-12.345`` is read from its end: the eight bytes before the delimiter are one word, in which the bytes
 of whatever stands in front are cleared, the point is taken out, and the digits are added up in three multiplications
-(D. Lemire, "Number parsing at a gigabyte per second", 2021, section 4). Cells of up to 16 characters take two words.
-The digits make an integer below 2**53 and the decimals a power of ten below 10**16, both exact in float64, so that
-their quotient is the double nearest to the decimal number, as `float` gives it.
+(D. Lemire, "Number parsing at a gigabyte per second", 2021, section 4). Longer cells take two or three words.
+
+The digits make an integer and the decimals a power of ten that is exact in float64. Below 2**53 the integer is exact
+too, and their quotient is the double nearest to the decimal number, as `float` gives it. From there on the division is
+done in pairs of doubles (T. J. Dekker, "A floating-point technique for extending the available precision", 1971),
+and the few numbers that lie too near to the middle between two doubles are left to others.
 """
 
 from __future__ import annotations
@@ -14,8 +17,8 @@ import numpy.typing as npt
 
 __all__ = ["LONGEST", "PADDING", "parse_decimals", "words_of"]
 
-LONGEST = 16  # characters, without the sign
-PADDING = b" " * LONGEST  # what `words_of` needs in front of the first cell
+LONGEST = 24  # characters, without the sign
+PADDING = b" " * (LONGEST - 1) + b"\n"  # what `words_of` needs in front of the first cell
 
 Words = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
@@ -27,13 +30,18 @@ def _each_byte(value: int) -> np.uint64:
 
 _ZEROS = _each_byte(ord("0"))
 _LOW_BITS, _HIGH_BITS, _TO_HIGH_BIT = _each_byte(0x7F), _each_byte(0x80), _each_byte(0x80 - 10)
+_EXACT = np.uint64(2**53)  # up to there every integer is a double
+_LARGEST_POWER = 10.0**22  # of ten that is a double
+_SPLITTER = 2.0**27 + 1  # which halves a double's digits
+_FEW = 1 / 8  # up to this share of longer cells they are read apart from the others
 _PAIRS = np.uint64(0x000000FF000000FF)
 _FIRST, _SECOND = np.uint64(100 + (1000000 << 32)), np.uint64(1 + (10000 << 32))
 _ONE, _BYTE = np.uint64(1), np.uint64(255)
 _SHIFT = [np.uint64(bits) for bits in (7, 8, 16, 32, 56)]
 _EXACT = np.uint64(1 << 53)
-# What the digits are divided by, at the number of bits in front of the point; 64 bits: there is no point.
-_POWERS = np.array([10.0 ** (7 - min(bits, 56) // 8) for bits in range(64)] + [1.0])
+# What the digits are divided by, for each word from the last, at the number of bits in front of the point in it;
+# 64 bits: there is no point in it.
+_POWERS = [np.array([10.0 ** (7 - min(bits, 56) // 8 + 8 * word) for bits in range(64)] + [1.0]) for word in range(3)]
 
 
 def words_of(text: bytes) -> Words:
@@ -46,8 +54,8 @@ def parse_decimals(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """The numbers in the cells from `starts` to `ends` of the text, and where a cell is not of the simple kind.
 
-    That is: a sign or none, digits and at most one point, at most `LONGEST` characters and 15 digits. What is given
-    for other cells means nothing.
+    That is: a sign or none, digits and at most one point, at most `LONGEST` characters, of which 19 are digits behind
+    leading zeros and 22 decimals. What is given for other cells means nothing.
 
     Args:
         text: the bytes, with `PADDING` in front of the first cell.
@@ -55,7 +63,7 @@ def parse_decimals(
         decimal: the character that is the point.
 
     >>> raw = PADDING + b"-12.5,3,.25,NA,"
-    >>> starts, ends = np.array([16, 22, 24, 28]), np.array([21, 23, 27, 30])
+    >>> starts, ends = np.array([24, 30, 32, 36]), np.array([29, 31, 35, 38])
     >>> parse_decimals(np.frombuffer(raw, np.uint8), words_of(raw), starts, ends)[1]
     array([False, False, False,  True])
     """
@@ -63,35 +71,79 @@ def parse_decimals(
     first = text[starts]
     negative = first == ord("-")
     lengths = ends - starts - (negative | (first == ord("+")))
-    not_simple = (lengths > LONGEST) | (lengths < 1)
-    if (lengths <= 8).all():
-        low, point = _digits(words[ends - 8], 8 - lengths, point_as_digit)
-        divisor = _POWERS[np.bitwise_count(point - _ONE)]
-        has_point = point != 0
-        low = _without_point(low, point)
-        number = _value(low)
-        wrong = _not_digits(low) | (point & (point - has_point))
-    else:
-        low, point = _digits(words[ends - 8], np.maximum(8 - lengths, 0), point_as_digit)
-        high, high_point = _digits(words[ends - 16], np.clip(16 - lengths, 0, 8), point_as_digit)
-        divisor = np.where(high_point != 0, 1e8 * _POWERS[np.bitwise_count(high_point - _ONE)], 1.0)
-        divisor *= _POWERS[np.bitwise_count(point - _ONE)]
-        in_low = point != 0
-        has_point = in_low | (high_point != 0)
-        low = _without_point(low, point) | np.where(in_low, high >> _SHIFT[4], np.uint64(0))
-        high = np.where(in_low, high << _SHIFT[1], _without_point(high, high_point))
-        number = _value(high) * np.uint64(10**8) + _value(low)
-        wrong = _not_digits(low) | _not_digits(high) | (point & (point - in_low)) | (high_point & (high_point - _ONE))
-        wrong |= (in_low & (high_point != 0)) | (number >= _EXACT)
-    not_simple |= (wrong != 0) | (lengths == has_point)  # other characters, two points; a point and no digit
+    longer = lengths[:0]
+    for count in (1, 2, 3):
+        longer = np.flatnonzero(lengths > 8 * count)
+        if len(longer) <= _FEW * len(lengths):
+            break
+    number, divisor, others = _integers(words, ends, lengths, count, point_as_digit)
+    if count < 3 and len(longer):
+        number[longer], divisor[longer], others[longer] = _integers(
+            words, ends[longer], lengths[longer], 3, point_as_digit
+        )
+    others |= (lengths < 1) | (lengths > LONGEST)
     values = number / divisor
-    return np.negative(values, out=values, where=negative), not_simple
+    large = np.flatnonzero(number >= _EXACT)
+    if len(large):
+        values[large], unsure = _divide(number[large], divisor[large])
+        others[large] |= unsure
+    return np.where(negative, -values, values), others  # `np.negative` with its own `where` takes longer
+
+
+def _integers(
+    words: Words, ends: Places, lengths: Places, count: int, point_as_digit: np.uint64
+) -> tuple[Words, npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """The digits of cells of up to `count` words as an integer, what to divide it by, and where this is no number."""
+    found = [_digits(words[ends - 8 * word], 8 * word - lengths, point_as_digit) for word in range(1, count + 1)]
+    number = np.zeros(len(ends), np.uint64)
+    divisor = np.ones(len(ends))
+    others = np.zeros(len(ends), np.bool_)
+    is_behind = others  # whether the point is in a word behind this one, whose first digit is then the last one of this
+    for word, (digits, point) in enumerate(found):
+        has_point = point != 0
+        others |= (point & (point - has_point)) != 0  # two points
+        plain = _without_point(digits, point)
+        if word:
+            others |= is_behind & has_point
+            plain = np.where(is_behind, digits << _SHIFT[1], plain)
+        is_behind = is_behind | has_point
+        if word + 1 < count:
+            plain |= np.where(is_behind, found[word + 1][0] >> _SHIFT[4], np.uint64(0))
+        others |= _not_digits(plain) != 0
+        value = _value(plain)
+        if word == 2:
+            others |= value >= 1000  # or the number would not fit into 64 bits
+        number += value * np.uint64(10 ** (8 * word))
+        divisor *= _POWERS[word].take(np.bitwise_count(point - _ONE))
+    others |= (lengths == is_behind) | (divisor > _LARGEST_POWER)  # a point and no digit
+    return number, divisor, others
+
+
+def _divide(number: Words, divisor: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """The doubles nearest to the quotients, and where the next one may be as near; the divisors are exact."""
+    whole = number.astype(np.float64)
+    rest = (number - whole.astype(np.uint64)).view(np.int64).astype(np.float64)
+    quotient = whole / divisor
+    product = quotient * divisor
+    (first, second), (other_first, other_second) = _halves(quotient), _halves(divisor)
+    error = first * other_first - product + first * other_second + second * other_first + second * other_second
+    correction = (whole - product - error + rest) / divisor
+    value = quotient + correction
+    left = correction - (value - quotient)  # what the sum lost, exactly
+    return value, value + left * (1 + 2.0**-40) != value
+
+
+def _halves(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Two numbers of half as many digits that add up to each of these."""
+    scaled = values * _SPLITTER
+    first = scaled - (scaled - values)
+    return first, values - first
 
 
 def _digits(words: Words, others: Places, point_as_digit: np.uint64) -> tuple[Words, Words]:
-    """Each word as digits, the first `others` bytes 0; and a 1 at the byte that is a point."""
-    bits = others.astype(np.uint64) << np.uint64(3)
-    digits = (words ^ _ZEROS) >> bits << bits  # by all 64 bits: 0, says NumPy
+    """Each word as digits, the first `others` bytes 0 (none if negative); and a 1 at the byte that is a point."""
+    bits = np.maximum(others, 0).astype(np.uint64) << np.uint64(3)
+    digits = (words ^ _ZEROS) >> bits << bits  # by 64 bits and more: 0, says NumPy
     other = digits ^ point_as_digit
     is_point = ~(((other & _LOW_BITS) + _LOW_BITS) | other | _LOW_BITS)
     return digits, is_point >> _SHIFT[0]

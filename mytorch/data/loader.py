@@ -1,7 +1,7 @@
 """`DataLoader`: batches of a data set, in PyTorch's order for the same seed, if wanted read ahead by threads.
 
-A `TensorDataset` with the default collation takes one indexing operation a batch, in place of one a sample
-and a stack; the batches are the same.
+A `TensorDataset`, or data that stay on the disk, with the default collation takes one indexing operation a batch, in
+place of one a sample and a stack; the batches are the same.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from mytorch.autograd.application import wrap
 from mytorch.backend import random
 from mytorch.backend.random import Generator
 from mytorch.data import worker_stream
 from mytorch.data.collate import default_collate, default_convert
-from mytorch.data.dataset import Dataset, IterableDataset, Subset, TensorDataset
+from mytorch.data.dataset import Dataset, IterableDataset, Subset
 from mytorch.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from mytorch.tensor import Tensor
 
@@ -376,7 +375,7 @@ def _fetcher(loader: DataLoader[Any], dataset: Any) -> Callable[[Any], Any]:
         return lambda index: collate(dataset[index])
 
     def fetch(indices: list[Any]) -> Any:
-        rows = _tensor_rows(dataset, indices) if collate is default_collate else None
+        rows = _collated(dataset, indices) if collate is default_collate else None
         if rows is not None:
             return rows
         fetch_many = getattr(dataset, "__getitems__", None)
@@ -406,21 +405,22 @@ class _IterableFetcher:
         return self.collate(batch)
 
 
-def _tensor_rows(dataset: Any, indices: list[Any]) -> list[Tensor] | None:
-    """What `default_collate` would make of these samples of a `TensorDataset`, by one indexing a tensor.
+def _collated(dataset: Any, indices: list[Any]) -> list[Tensor] | None:
+    """What `default_collate` would make of these samples, where the data set knows a short cut (`_collated`).
 
-    None where this short cut does not apply: another data set, tensors that need a gradient, indices that
-    are no plain integers or out of range (the long way has the right error).
+    None where it does not apply: another data set, tensors that need a gradient, indices that are no plain integers
+    or out of range (the long way has the right error).
     """
     try:
         while type(dataset) is Subset:
             dataset, indices = dataset.dataset, [dataset.indices[index] for index in indices]
-        if type(dataset) is not TensorDataset or any(type(t) is not Tensor or t.requires_grad for t in dataset.tensors):
+        if "_collated" not in vars(type(dataset)):  # nor does a subclass take it over: its samples may be others
             return None
         numbers = np.array(indices)
         if numbers.ndim != 1 or numbers.dtype != np.int64:
             return None
-        return [wrap(tensor.array[numbers]) for tensor in dataset.tensors]
+        rows: list[Tensor] | None = dataset._collated(numbers)
+        return rows
     except (IndexError, TypeError, ValueError):
         return None
 

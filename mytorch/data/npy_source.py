@@ -14,7 +14,7 @@ from mytorch.data.tabular import ArrayData, Task
 
 __all__ = ["Npy", "blocks_of", "open_npy", "refuse_not_finite"]
 
-NUMBERS_AT_ONCE = 1 << 22  # in one look at the file: 16 MiB of float32
+NUMBERS_AT_ONCE = 1 << 20  # in one look at the file: 4 MiB of float32
 
 
 class Npy:

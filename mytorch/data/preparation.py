@@ -80,6 +80,10 @@ class MappedDataset(Dataset[tuple[Tensor, ...]]):
         inputs = from_numpy(self.inputs[np.array(indices)])
         return [(inputs[i], *(other[index] for other in self.others)) for i, index in enumerate(indices)]
 
+    def _collated(self, indices: npt.NDArray[np.int64]) -> list[Tensor]:
+        """What `default_collate` makes of these samples, without a tensor for each."""
+        return [from_numpy(self.inputs[indices]), *(from_numpy(other.array[indices]) for other in self.others)]
+
 
 @dataclass(frozen=True)
 class Preparation:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from mytorch.autograd.application import wrap
 from mytorch.backend import random
@@ -24,6 +25,7 @@ __all__ = [
 
 T_co = TypeVar("T_co", covariant=True)
 _DRAWN_AT_ONCE = 32  # RandomSampler with replacement draws its indices in groups of this many
+_LISTED_AT_ONCE = 1 << 16
 
 
 class Sampler(Generic[T_co]):
@@ -96,10 +98,16 @@ class RandomSampler(Sampler[int]):
                 yield from random.randint(generator, wanted, np.int64, 0, count).tolist()
             else:
                 # PyTorch shuffles once more even for a rest of 0, which moves a generator that is used again.
-                yield from random.permutation(generator, count)[:wanted].tolist()
+                yield from _in_groups(random.permutation(generator, count)[:wanted])
 
     def __len__(self) -> int:
         return self.num_samples
+
+
+def _in_groups(numbers: npt.NDArray[np.int64]) -> Iterator[int]:
+    """The numbers as Python's, of which a list would take five times the array's memory."""
+    for start in range(0, len(numbers), _LISTED_AT_ONCE):
+        yield from numbers[start : start + _LISTED_AT_ONCE].tolist()
 
 
 class SubsetRandomSampler(Sampler[int]):

@@ -52,7 +52,9 @@ class SplitRule:
             if self.folds < 2:
                 raise DataError(f"split: expected 'folds' of 2 or more, got {self.folds}")
             if not 1 <= self.fold <= self.folds:
-                raise DataError(f"split: expected a 'fold' from 1 to {self.folds}, the number of folds, got {self.fold}")
+                raise DataError(
+                    f"split: expected a 'fold' from 1 to {self.folds}, the number of folds, got {self.fold}"
+                )
 
     @property
     def shown(self) -> str:

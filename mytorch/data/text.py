@@ -1,5 +1,6 @@
 """Opening text files, plain or gzip-compressed, in a stated encoding, with every failure told as a `DataError`.
 
+Whatever the encoding, what comes out is blocks of whole lines in UTF-8: bytes are what numbers are quickly read from.
 No line may be longer than `LONGEST_LINE` bytes, so that a file without line ends, or a small compressed one that
 unpacks to a very large one, cannot fill the memory.
 """
@@ -13,16 +14,17 @@ import io
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, cast
 
 from mytorch.data.names import did_you_mean
 from mytorch.data.table import DataError
 
-__all__ = ["LONGEST_LINE", "matching_files", "open_text"]
+__all__ = ["BLOCK", "LONGEST_LINE", "lines_of", "matching_files", "open_blocks", "open_text"]
 
+BLOCK = 1 << 19  # bytes that are read at once
 LONGEST_LINE = 64 << 20  # bytes
 
 # Encodings that text which is not UTF-8 is often in: of Western Europe and of Korea.
@@ -46,10 +48,20 @@ def matching_files(path: str | os.PathLike[str]) -> list[str]:
 
 
 @contextmanager
-def open_text(path: str | os.PathLike[str], encoding: str, stream: BinaryIO | None = None) -> Iterator[TextIO]:
+def open_text(path: str | os.PathLike[str], encoding: str) -> Iterator[Iterator[str]]:
+    """The lines of a text file, each with its end; otherwise as `open_blocks`."""
+    with open_blocks(path, encoding) as blocks:
+        yield (line for block in blocks for line in lines_of(block))
+
+
+@contextmanager
+def open_blocks(
+    path: str | os.PathLike[str], encoding: str, stream: BinaryIO | None = None
+) -> Iterator[Iterator[bytes]]:
     """Open a text file, compressed or not, and turn what goes wrong while it is read into a DataError.
 
-    A `stream`, such as standard input, is read in place of a file and left open; `path` is what messages call it.
+    What it gives are blocks of whole lines in UTF-8, of some `BLOCK` bytes. A `stream`, such as standard input, is
+    read in place of a file and left open; `path` is what messages call it.
     """
     try:
         "".encode(encoding)
@@ -59,17 +71,25 @@ def open_text(path: str | os.PathLike[str], encoding: str, stream: BinaryIO | No
         if stream is None:
             _check_is_file(Path(path))
             with open(path, "rb") as raw:
-                yield _text_stream(path, raw, encoding)
+                yield _blocks(path, raw, encoding)
         else:
-            text = _text_stream(path, cast(io.BufferedReader, stream), encoding)
-            yield text
-            cast(io.TextIOWrapper, text).detach()  # or it would close the stream
+            yield _blocks(path, cast(io.BufferedReader, stream), encoding)
     except UnicodeError as error:
         raise DataError(_encoding_message(path, encoding, error, again=stream is None)) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: the compressed file is damaged: {error}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def lines_of(block: bytes) -> list[str]:
+    r"""The lines of a block, each with its end: ``\n``, ``\r\n`` or ``\r``.
+
+    >>> lines_of(b"a\r\nb\n")
+    ['a\r\n', 'b\n']
+    """
+    # Not `str.splitlines`, for which form feeds and the like are line ends too.
+    return [line.decode("utf-8", "surrogatepass") for line in block.splitlines(keepends=True)]
 
 
 def _check_is_file(path: Path) -> None:
@@ -85,7 +105,7 @@ def _check_is_file(path: Path) -> None:
     raise DataError(f"{path}: no such file in {folder!r}{did_you_mean(path.name, os.listdir(folder))}")
 
 
-def _text_stream(path: str | os.PathLike[str], raw: io.BufferedReader, encoding: str) -> TextIO:
+def _blocks(path: str | os.PathLike[str], raw: io.BufferedReader, encoding: str) -> Iterator[bytes]:
     binary = _binary_stream(raw)
     start = binary.peek(4)[:4]
     if start == b"PK\x03\x04":
@@ -95,31 +115,44 @@ def _text_stream(path: str | os.PathLike[str], raw: io.BufferedReader, encoding:
         raise DataError(f"{path}: is not {encoding}; it looks like UTF-16: set encoding to 'utf-16'")
     if start[:3] == codecs.BOM_UTF8 and not codec.startswith("utf-8"):
         raise DataError(f"{path}: is not {encoding}; it begins with the mark of UTF-8: set encoding to 'utf-8'")
-    # Excel writes a byte order mark in front of UTF-8; it is no part of the first name.
-    bounded = cast(BinaryIO, _BoundedLines(path, binary))
-    return io.TextIOWrapper(bounded, encoding="utf-8-sig" if codec == "utf-8" else encoding, newline="")
+    if codec != "utf-8":
+        yield from _whole_lines(path, _as_utf8(binary, encoding))
+        return
+    if start[:3] == codecs.BOM_UTF8:  # Excel writes it; it is no part of the first name
+        binary.read(3)
+    for block in _whole_lines(path, _chunks(binary)):
+        if not block.isascii():
+            block.decode()  # a UnicodeDecodeError where it is not UTF-8
+        yield block
 
 
-class _BoundedLines(io.BufferedIOBase):
-    """The bytes of a stream, as long as none of its lines is too long."""
+def _chunks(binary: Any) -> Iterator[bytes]:
+    return iter(lambda: binary.read(BLOCK), b"")
 
-    def __init__(self, path: str | os.PathLike[str], binary: Any) -> None:
-        self.path = path
-        self.binary = binary
-        self.length = 0  # of the line that has begun
 
-    def readable(self) -> bool:
-        return True
+def _as_utf8(binary: Any, encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for chunk in _chunks(binary):
+        yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
+    yield decoder.decode(b"", True).encode("utf-8", "surrogatepass")
 
-    def read1(self, size: int = -1, /) -> bytes:
-        chunk: bytes = self.binary.read1(size)
-        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
-        self.length = self.length + len(chunk) if end < 0 else len(chunk) - end - 1
-        if self.length > LONGEST_LINE:
-            raise DataError(
-                f"{self.path}: holds a line of more than {LONGEST_LINE >> 20} MiB, so this is no table of text"
-            )
-        return chunk
+
+def _whole_lines(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes cut behind line ends."""
+    begun: list[bytes] = []  # the pieces of the line that has begun
+    length = 0
+    for chunk in chunks:
+        # A carriage return at the very end may be the first half of a line end.
+        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r", 0, -1)) + 1
+        if end:
+            yield b"".join([*begun, chunk[:end]])
+            begun, length = [], 0
+        begun.append(chunk[end:])
+        length += len(chunk) - end
+        if length > LONGEST_LINE:
+            raise DataError(f"{path}: holds a line of more than {LONGEST_LINE >> 20} MiB, so this is no table of text")
+    if length:
+        yield b"".join(begun)
 
 
 def _binary_stream(raw: io.BufferedReader) -> Any:

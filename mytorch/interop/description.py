@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mytorch.training.build import Experiment
+    from mytorch.training.building.experiment import Experiment
 
 
 def describe(experiment: Experiment) -> dict[str, Any]:

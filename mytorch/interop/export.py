@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mytorch.backend import atomic
-from mytorch.training.build import build
-from mytorch.training.config import load_config
+from mytorch.training.building.experiment import build
+from mytorch.training.config.config import load_config
 from mytorch.training.console import print_json
 from mytorch.training.errors import RunFailed, UserError, suggest
-from mytorch.training.run import Run
-from mytorch.training.trained import Trained, load_model
+from mytorch.training.loop.trained import Trained, load_model
+from mytorch.training.runs.run import Run
 
 FILES = {"safetensors": "model.safetensors", "onnx": "model.onnx", "pytorch": "train_pytorch.py"}
 LISTED = 12  # names in a line

@@ -19,7 +19,7 @@ from mytorch.autograd.array import DifferentiableArray
 from mytorch.nn.hooks import register_module_forward_hook
 from mytorch.tensor import Tensor
 from mytorch.training.errors import UserError
-from mytorch.training.scoring import evaluation_mode
+from mytorch.training.loop.scoring import evaluation_mode
 
 OPSET = 18  # of 2022: what runtimes in use know, and the first with Mish, Col2Im and Resize along some axes
 IR_VERSION = 8  # the file format of that opset

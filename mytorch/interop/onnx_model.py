@@ -20,7 +20,7 @@ from mytorch.interop.onnx_graph import OPSET, Graph, Writer, example
 from mytorch.training.errors import UserError
 
 if TYPE_CHECKING:
-    from mytorch.training.build import Experiment
+    from mytorch.training.building.experiment import Experiment
 
 __all__ = ["OPSET", "model_of", "network", "to_bytes", "values_of"]
 

@@ -15,7 +15,7 @@ from mytorch.interop.script_data import write_data
 from mytorch.interop.script_loop import LoopWriter
 from mytorch.interop.script_own_code import OwnCode
 from mytorch.interop.script_source import Script, literal
-from mytorch.training.build import Experiment
+from mytorch.training.building.experiment import Experiment
 from mytorch.training.errors import UserError
 
 

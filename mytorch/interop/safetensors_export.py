@@ -10,7 +10,7 @@ import numpy as np
 from mytorch.interop.description import describe
 
 if TYPE_CHECKING:
-    from mytorch.training.build import Experiment
+    from mytorch.training.building.experiment import Experiment
 
 KEY = "mytorch"  # of the metadata; a single one, as safetensors keeps no order of several
 

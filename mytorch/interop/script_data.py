@@ -19,9 +19,9 @@ from mytorch.data.sources import CSV, Boston, Npy, find_dataset_file
 from mytorch.data.tabular import TabularData
 from mytorch.data.text import matching_files, open_text
 from mytorch.interop.script_source import Script, bracketed, filled, indented, literal
-from mytorch.training.build import Experiment
+from mytorch.training.building.experiment import Experiment
+from mytorch.training.config.sections import Split
 from mytorch.training.errors import UserError
-from mytorch.training.sections import Split
 
 LINES_LOOKED_AT = 512  # to find out the delimiter
 GENERATOR = "generator = np.random.Generator(np.random.PCG64(SEED))"

@@ -8,11 +8,11 @@ from mytorch.interop.script_metrics import preparing_lines, write_metrics
 from mytorch.interop.script_model import ModelWriter, component_source, loss_lines, scheduler_source
 from mytorch.interop.script_own_code import OwnCode
 from mytorch.interop.script_source import Script, bracketed, indented, literal
-from mytorch.training.build import Experiment
-from mytorch.training.config import Config
+from mytorch.training.building.experiment import Experiment
+from mytorch.training.config.config import Config
+from mytorch.training.config.sections import Train
 from mytorch.training.errors import UserError
-from mytorch.training.scoring import ROWS_AT_ONCE
-from mytorch.training.sections import Train
+from mytorch.training.loop.scoring import ROWS_AT_ONCE
 from mytorch.training.stopping import best_monitor
 
 # The options of `train` that a script knows. Another one is refused: it would not be the same training.

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable
 
 from mytorch.interop.script_source import Script, literal
-from mytorch.training.build import Experiment
+from mytorch.training.building.experiment import Experiment
 from mytorch.training.metrics import METRICS, Metric
 
 Mean = Callable[[str], str]  # the mean over the rows of an expression

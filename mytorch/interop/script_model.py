@@ -16,11 +16,11 @@ from mytorch.backend.generator import default_generator
 from mytorch.interop.script_own_code import OwnCode
 from mytorch.interop.script_source import Script, bracketed, is_plain, literal, on_lines
 from mytorch.training.branches import Parallel, Residual
-from mytorch.training.build import Experiment
-from mytorch.training.components import OUTPUT_SIZES, Component, parameters_of
-from mytorch.training.losses import LossSum, WeightedLoss
-from mytorch.training.model_building import ROWS_TO_TRY
-from mytorch.training.scoring import predict
+from mytorch.training.building.experiment import Experiment
+from mytorch.training.building.losses import LossSum, WeightedLoss
+from mytorch.training.building.model import ROWS_TO_TRY
+from mytorch.training.config.components import OUTPUT_SIZES, Component, parameters_of
+from mytorch.training.loop.scoring import predict
 
 RESIDUAL = '''
     class Residual(nn.Module):

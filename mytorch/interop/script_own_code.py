@@ -13,7 +13,7 @@ import tokenize
 from pathlib import Path
 
 from mytorch.interop.script_source import Script
-from mytorch.training.components import Component
+from mytorch.training.config.components import Component
 from mytorch.training.errors import UserError
 
 # What PyTorch has under the same name. Its own `autograd.Function` is that of ours.

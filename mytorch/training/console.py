@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from mytorch.training.run import to_json
+from mytorch.training.runs.files import to_json
 
 
 def print_scores(columns: Mapping[str, Mapping[str, float]], title: str) -> None:

@@ -16,9 +16,9 @@ from mytorch.training.errors import suggest
 from mytorch.training.metrics.base import Direction
 
 if TYPE_CHECKING:
-    from mytorch.training.build import Experiment
-    from mytorch.training.config import Config
-    from mytorch.training.sections import EarlyStopping
+    from mytorch.training.building.experiment import Experiment
+    from mytorch.training.config.config import Config
+    from mytorch.training.config.sections import EarlyStopping
 
 DEFAULT = "validation_loss"
 
@@ -84,7 +84,7 @@ def best_monitor(experiment: Experiment) -> Monitor | None:
 class Patience:
     """Counts the epochs since the last improvement.
 
-    >>> from mytorch.training.sections import EarlyStopping
+    >>> from mytorch.training.config.sections import EarlyStopping
     >>> patience = Patience(EarlyStopping(patience=2, min_delta=0.1), Monitor("validation_loss", "min"))
     >>> patience.look_at([{"epoch": n, "validation_loss": loss} for n, loss in [(1, 0.5), (2, 0.45), (3, 0.5)]])
     >>> patience.is_over, patience.sentence

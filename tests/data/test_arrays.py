@@ -82,7 +82,7 @@ def test_images_have_one_scale(npy):
 
 def test_the_file_is_mapped_not_read(npy):
     data = prepare(npy(np.ones((6, 2)), np.arange(6.0)))
-    assert isinstance(data.train.inputs.array, np.memmap)
+    assert isinstance(data.train.inputs.array.base, np.memmap)
     assert not data.train.inputs.array.flags.writeable
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mytorch.data import csv_file
+from mytorch.data import csv_file, text
 from mytorch.data.csv_file import read_csv, read_csv_parts, read_header
 from mytorch.data.dialect import Dialect
 from mytorch.data.table import DataError, Table
@@ -122,7 +122,7 @@ def test_column_of_missing_cells_is_numbers(write):
 
 def test_kind_is_decided_past_a_chunk_of_missing_cells(write, monkeypatch):
     monkeypatch.setattr(csv_file, "_FIRST_LINES", 2)
-    monkeypatch.setattr(csv_file, "_LINES", 2)
+    monkeypatch.setattr(text, "BLOCK", 8)
     table = read_csv(write("a,b\n,\n,\n,\nx,1\n,2\n"))
     assert table["a"].values.tolist() == ["", "", "", "x", ""]
     np.testing.assert_array_equal(table["b"].values, [np.nan, np.nan, np.nan, 1, 2])
@@ -257,7 +257,7 @@ rows = st.lists(st.lists(cells, min_size=2, max_size=2), min_size=1, max_size=6)
 @given(rows=rows, end=st.sampled_from(["\n", "\r\n", "\n\n", "\r"]), delimiter=st.sampled_from([",", ";", "\t"]))
 def test_the_fast_road_gives_what_the_other_gives(write, monkeypatch, rows, end, delimiter):
     monkeypatch.setattr(csv_file, "_FIRST_LINES", 1)
-    monkeypatch.setattr(csv_file, "_LINES", 3)
+    monkeypatch.setattr(text, "BLOCK", 12)
     path = write(delimiter.join("ab") + end + end.join(delimiter.join(row) for row in rows))
 
     def outcome() -> Table | str:
@@ -280,7 +280,7 @@ def test_plain_numbers_take_the_fast_road(write, monkeypatch):
     careful = []
     road = csv_file._careful_part
     monkeypatch.setattr(csv_file, "_FIRST_LINES", 1)
-    monkeypatch.setattr(csv_file, "_LINES", 2)
+    monkeypatch.setattr(text, "BLOCK", 8)
     monkeypatch.setattr(
         csv_file, "_careful_part", lambda lines, *rest: careful.append(lines.number) or road(lines, *rest)
     )
@@ -315,7 +315,7 @@ def test_any_bytes_give_a_table_or_a_data_error(write, content):
 )
 def test_any_text_in_any_dialect_gives_a_table_or_a_data_error(write, monkeypatch, content, dialect, written):
     monkeypatch.setattr(csv_file, "_FIRST_LINES", 2)
-    monkeypatch.setattr(csv_file, "_LINES", 2)
+    monkeypatch.setattr(text, "BLOCK", 8)
     raw = gzip.compress(content.encode()) if written == "gzip" else content.encode(written, "replace")
     path = write(raw)
     try:
@@ -356,7 +356,7 @@ def test_what_looks_like_a_number_is_no_category(write, cell):
 @pytest.mark.parametrize("lines", [1, 2, 100])
 def test_decimal_comma(write, monkeypatch, lines):
     monkeypatch.setattr(csv_file, "_FIRST_LINES", lines)
-    monkeypatch.setattr(csv_file, "_LINES", 2)
+    monkeypatch.setattr(text, "BLOCK", 8)
     dialect = Dialect(decimal=",")
     table = read_csv(write("a;b\n1,5;2\n-,5;1e-3\n3;4,25\n"), dialect=dialect)
     assert table["a"].values.tolist() == [1.5, -0.5, 3]
@@ -471,10 +471,10 @@ def test_an_encoding_error_shows_what_the_word_may_be(write):
 
 def test_parts_are_bounded_and_add_up(write, monkeypatch):
     monkeypatch.setattr(csv_file, "_FIRST_LINES", 3)
-    monkeypatch.setattr(csv_file, "_LINES", 4)
+    monkeypatch.setattr(text, "BLOCK", 16)
     path = write("a,b\n" + "".join(f"{i},{'' if i < 5 else 'x'}\n" for i in range(20)))
     parts = list(read_csv_parts(path, numeric=["a"]))
-    assert [len(part) for part in parts] == [3, 4, 4, 4, 4, 1]
+    assert [len(part) for part in parts] == [3, 1, 4, 3, 4, 3, 2]
     assert_equal(Table.join(str(path), parts), read_csv(path))
     with pytest.raises(DataError, match=r"data.csv:7: column 'b': expected a number, got 'x'"):
         list(read_csv_parts(path, numeric=["b"]))

@@ -14,6 +14,9 @@ import pytest
 
 import mytorch
 from mytorch.data import loader as loader_module
+from mytorch.data.arrays import MappedRows
+from mytorch.data.normalize import Normalizer
+from mytorch.data.preparation import MappedDataset
 from mytorch.utils import data
 from mytorch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset, get_worker_info
 
@@ -86,7 +89,7 @@ class TestShortCutForTensors:
             return list(DataLoader(dataset, 4, shuffle=True))
 
         short = batches()
-        monkeypatch.setattr(loader_module, "_tensor_rows", lambda dataset, indices: None)
+        monkeypatch.setattr(loader_module, "_collated", lambda dataset, indices: None)
         for quick, slow in zip(short, batches(), strict=True):
             assert type(quick) is type(slow) is list
             for left, right in zip(quick, slow, strict=True):
@@ -99,6 +102,25 @@ class TestShortCutForTensors:
         monkeypatch.setattr(TensorDataset, "__getitem__", None)
         assert len(list(DataLoader(TensorDataset(*tensors), 7))) == 8
         assert len(list(DataLoader(Subset(TensorDataset(*tensors), [1, 2]), 7))) == 1
+
+    def test_of_rows_on_the_disk(self, tensors, tmp_path, monkeypatch):
+        values = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (50, 3))
+        values[:] = np.arange(150).reshape(50, 3)
+        inputs = MappedRows(values, np.arange(40, 0, -1), Normalizer.fit("standard", values))
+        dataset = MappedDataset(inputs, (tensors[1][:40],))
+
+        def batches():
+            return list(DataLoader(dataset, 7, shuffle=True, generator=mytorch.Generator().manual_seed(1)))
+
+        short = batches()
+        monkeypatch.setattr(loader_module, "_collated", lambda dataset, indices: None)
+        for quick, slow in zip(short, batches(), strict=True):
+            for left, right in zip(quick, slow, strict=True):
+                assert (left.dtype, left.stride()) == (right.dtype, right.stride())
+                np.testing.assert_array_equal(left.numpy(), right.numpy())
+        monkeypatch.undo()
+        monkeypatch.setattr(MappedDataset, "__getitems__", None)
+        assert len(batches()) == 6
 
     def test_batches_are_copies(self, tensors):
         (batch, *_rest) = next(iter(DataLoader(TensorDataset(*tensors), 4)))

@@ -23,8 +23,8 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 import cli
-from mytorch.training.components import standard_registries
-from mytorch.training.schema import config_schema
+from mytorch.training.config.components import standard_registries
+from mytorch.training.config.json_schema import config_schema
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # which the command line prints; here they would be errors
 

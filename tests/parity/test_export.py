@@ -19,9 +19,9 @@ from mytorch import nn
 from mytorch.creation.from_data import from_numpy
 from mytorch.interop.onnx_model import network
 from mytorch.interop.safetensors_export import to_safetensors
-from mytorch.training.run import Run
-from mytorch.training.scoring import in_own_units, predict
-from mytorch.training.trained import load_model, load_trained
+from mytorch.training.loop.scoring import in_own_units, predict
+from mytorch.training.loop.trained import load_model, load_trained
+from mytorch.training.runs.run import Run
 
 TRAIN = """\
 optimizer: {type: Adam, lr: 1e-2}

@@ -8,8 +8,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import mytorch
 from mytorch import nn
-from mytorch.training.flops import has_products
-from mytorch.training.layer_table import measure
+from mytorch.training.commands.flops import has_products
+from mytorch.training.commands.layer_table import measure
 
 MODELS = {
     "mlp": (lambda nn: nn.Sequential(nn.Linear(13, 64), nn.ReLU(), nn.Dropout(0.1), nn.Linear(64, 1)), (32, 13)),

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import mytorch
-from mytorch.training.build import build
-from mytorch.training.config import check, load_config
-from mytorch.training.yaml_source import load, parse
+from mytorch.training.building.experiment import build
+from mytorch.training.config.config import check, load_config
+from mytorch.training.config.yaml_source import load, parse
 
 ROOT = Path(__file__).parents[2]
 REST = "dataset: {type: boston, test: {every: 4}, normalize: {inputs: standard}}\nloss: MSELoss\noptimizer: SGD\ntrain: {epochs: 1}\n"
@@ -145,9 +145,9 @@ class LogCosh(nn.Module):
 
 
 def test_a_model_and_loss_of_ones_own_train_as_in_torch(tmp_path):
-    from mytorch.training.loop import Training
-    from mytorch.training.progress import Progress
-    from mytorch.training.run import Run
+    from mytorch.training.loop.loop import Training
+    from mytorch.training.loop.progress import Progress
+    from mytorch.training.runs.run import Run
 
     (tmp_path / "own.py").write_text(OWN.replace("TORCH", "mytorch"))
     (tmp_path / "own.yaml").write_text(

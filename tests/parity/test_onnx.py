@@ -223,8 +223,6 @@ def test_every_public_layer_is_written_and_tested():
     assert set(emitters()) <= {type(module) for module, _ in [*CASES, *OTHERS]}
 
 
-
-
 class Gated(nn.Module):
     """A layer of a user's own that says how it is written."""
 

@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 
 from mytorch.interop.pytorch_script import export_script
-from mytorch.training.build import build
-from mytorch.training.config import load_config
+from mytorch.training.building.experiment import build
+from mytorch.training.config.config import load_config
 from mytorch.training.errors import UserError
-from mytorch.training.loop import Training
-from mytorch.training.progress import Progress
-from mytorch.training.run import Run, read_metrics
+from mytorch.training.loop.loop import Training
+from mytorch.training.loop.progress import Progress
+from mytorch.training.runs.files import read_metrics
+from mytorch.training.runs.run import Run
 
 ROOT = Path(__file__).parents[2]
 NUMBER = r"(-?(?:\d[\d.e+-]*|inf|nan))"

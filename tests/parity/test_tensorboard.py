@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mytorch.training.commands import resume, train
+from mytorch.training.commands.train import resume, train
 from mytorch.training.errors import RunFailed
-from mytorch.training.run import Run, read_metrics
-from mytorch.training.saving import states
+from mytorch.training.runs.files import read_metrics
+from mytorch.training.runs.run import Run
+from mytorch.training.runs.saving import states
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of protobuf and setuptools, in TensorBoard's own imports

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mytorch.training.commands import resume, train
+from mytorch.training.commands.train import resume, train
 from mytorch.training.errors import RunFailed
-from mytorch.training.run import Run, read_metrics
+from mytorch.training.runs.files import read_metrics
+from mytorch.training.runs.run import Run
 
 mlflow = pytest.importorskip("mlflow")
 

@@ -10,12 +10,12 @@ import torch
 from sklearn.utils.class_weight import compute_class_weight
 
 from mytorch.data import Split
-from mytorch.training.build import build
-from mytorch.training.config import load_config
-from mytorch.training.loop import Training
-from mytorch.training.losses import balanced_class_weights
-from mytorch.training.progress import Progress
-from mytorch.training.run import Run
+from mytorch.training.building.experiment import build
+from mytorch.training.building.losses import balanced_class_weights
+from mytorch.training.config.config import load_config
+from mytorch.training.loop.loop import Training
+from mytorch.training.loop.progress import Progress
+from mytorch.training.runs.run import Run
 
 EPOCHS = 5
 CONFIG = """

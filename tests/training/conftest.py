@@ -10,7 +10,7 @@ import pytest
 
 from mytorch import nn
 from mytorch.data.sources import SOURCES
-from mytorch.training.components import Registry
+from mytorch.training.config.components import Registry
 from mytorch.training.metrics import METRICS
 
 

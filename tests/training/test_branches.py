@@ -8,7 +8,7 @@ import pytest
 import mytorch
 from mytorch import nn
 from mytorch.training.branches import Parallel, Residual, shape_of_join
-from mytorch.training.components import ComponentError, resolve, standard_registries
+from mytorch.training.config.components import ComponentError, resolve, standard_registries
 
 REGISTRIES = standard_registries()
 LINEAR = {"type": "Linear", "out_features": 4}

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mytorch.training.build import build
-from mytorch.training.config import load_config
+from mytorch.training.building.experiment import build
+from mytorch.training.config.config import load_config
 from mytorch.training.errors import ConfigError
-from mytorch.training.loop import Training
-from mytorch.training.run import Run
+from mytorch.training.loop.loop import Training
+from mytorch.training.runs.run import Run
 
 CONFIG = """
 dataset: {{{source}, batch_size: {size}, shuffle: {shuffle}}}

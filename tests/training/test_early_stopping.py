@@ -9,19 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mytorch.training import checkpoint
-from mytorch.training.build import build
-from mytorch.training.config import load_config
+from mytorch.training.building.experiment import build
+from mytorch.training.commands.run_table import best_row, line_of
+from mytorch.training.config.config import load_config
+from mytorch.training.config.sections import EarlyStopping
 from mytorch.training.errors import ConfigError, UserError
-from mytorch.training.loop import Training
-from mytorch.training.outcome import state_of
-from mytorch.training.progress import Progress
-from mytorch.training.resume import reopen
-from mytorch.training.run import Run, read_metrics
-from mytorch.training.run_table import best_row, line_of
-from mytorch.training.sections import EarlyStopping
+from mytorch.training.loop.loop import Training
+from mytorch.training.loop.progress import Progress
+from mytorch.training.loop.resume import reopen
+from mytorch.training.loop.verify import replay
+from mytorch.training.runs import checkpoint
+from mytorch.training.runs.files import read_metrics
+from mytorch.training.runs.outcome import state_of
+from mytorch.training.runs.run import Run
 from mytorch.training.stopping import Monitor, Patience
-from mytorch.training.verify import replay
 
 CONFIG = """\
 name: small

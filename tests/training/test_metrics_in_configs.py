@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mytorch.training.build import Experiment, build
-from mytorch.training.commands import train
-from mytorch.training.components import standard_registries
-from mytorch.training.config import check, load_config
+from mytorch.training.building.experiment import Experiment, build
+from mytorch.training.commands.train import train
+from mytorch.training.config.components import standard_registries
+from mytorch.training.config.config import check, load_config
+from mytorch.training.config.yaml_source import parse
 from mytorch.training.errors import ConfigError
-from mytorch.training.scoring import as_scored, predict, score, true_values
-from mytorch.training.yaml_source import parse
+from mytorch.training.loop.scoring import as_scored, predict, score, true_values
 
 CONFIG = """\
 dataset:
@@ -211,7 +211,7 @@ def test_rows_with_weights_are_weighted(folder: Path) -> None:
 
 
 def test_every_metric_can_be_named_bare_and_its_arguments_have_types() -> None:
-    from mytorch.training.components import parameters_of, resolve
+    from mytorch.training.config.components import parameters_of, resolve
 
     registries = standard_registries()
     for name, target in registries["metric"].classes.items():

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mytorch.training.build import build
-from mytorch.training.config import load_config
-from mytorch.training.loop import Training
-from mytorch.training.progress import Progress
-from mytorch.training.run import Run, read_metrics
+from mytorch.training.building.experiment import build
+from mytorch.training.config.config import load_config
+from mytorch.training.loop.loop import Training
+from mytorch.training.loop.progress import Progress
+from mytorch.training.runs.files import read_metrics
+from mytorch.training.runs.run import Run
 
 ROOT = Path(__file__).parents[2]
 RECORDED = json.loads((ROOT / "tests" / "golden" / "tutorial.json").read_text())

@@ -1,0 +1,122 @@
+"""`mytorch compare`: the config keys in which runs differ, their scores side by side, their curves in one picture."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from mytorch.training.commands.run_table import RunLine, best_column_of, best_row, line_of, rows_so_far
+from mytorch.training.config.yaml_source import load, to_text
+from mytorch.training.console import print_json, print_table
+from mytorch.training.errors import RunFailed, UserError
+from mytorch.training.loop.resume import flatten
+from mytorch.training.runs.outcome import State, read_summary
+from mytorch.training.runs.run import Run
+
+NOT_THERE = "-"
+LONGEST = 40  # value in the table
+MISSING = object()  # of a key that a config does not have
+
+
+def compare(selectors: list[str], *, runs_dir: Path, output: Path | None = None, json: bool = False) -> None:
+    """Print what tells runs apart and how they came out, and draw their curves into one PNG file."""
+    runs = [Run.find(runs_dir, selector) for selector in selectors]
+    if len(runs) < 2:
+        raise UserError(f"compare takes two runs or more, got {len(runs)}; mytorch runs lists them")
+    if len({run.path.resolve() for run in runs}) < len(runs):
+        raise UserError(f"the same run is named twice: {', '.join(map(str, runs))}; mytorch runs lists all")
+    path = runs_dir / "comparison.png" if output is None else output
+    if path.suffix.lower() != ".png":
+        raise UserError(f"-o: expected the name of a PNG file, such as comparison.png, got {str(path)!r}")
+    names = [run.label for run in runs]
+    if len(set(names)) < len(names):  # of different runs directories
+        names = [str(run) for run in runs]
+    differing, lines = differing_keys(runs), [line_of(run) for run in runs]
+    scores = [scores_of(run, line.state) for run, line in zip(runs, lines, strict=True)]
+    drawn = _draw(runs, names, path)
+    if json:
+        documents = [
+            {
+                "run": line.run.path,
+                "state": line.state,
+                "config": {key: row[index] for key, row in differing.items() if row[index] is not MISSING},
+                "scores": scores[index],
+            }
+            for index, line in enumerate(lines)
+        ]
+        print_json({"runs": documents, "plot": drawn})
+        return
+    columns = range(1, len(runs) + 1)
+    if differing:
+        rows = [[key, *(_shown(value) for value in row)] for key, row in differing.items()]
+        print_table(["config", *names], rows, right=columns)
+    else:
+        print("the configs are the same")
+    print()
+    print_table(["scores", *names], _score_rows(lines, scores), right=columns)
+    if drawn is not None:
+        print(f"\nplot: {drawn}")
+
+
+def differing_keys(runs: list[Run]) -> dict[str, list[Any]]:
+    """The config keys that are not the same in all runs, each with its value in every run, or `MISSING`.
+
+    The config files are only read, not checked: a run can be compared whose data or own code is no longer there.
+    """
+    configs = []
+    for run in runs:
+        if not run.config.is_file():
+            raise UserError(f"{run} has no config.yaml: its training was stopped before it began")
+        configs.append(flatten(load(run.config).data))
+    keys = dict.fromkeys(key for config in configs for key in config)
+    table = {key: [config.get(key, MISSING) for config in configs] for key in keys}
+    return {key: row for key, row in table.items() if any(not _same(row[0], value) for value in row[1:])}
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or (type(a) is type(b) and a == b)
+
+
+def _shown(value: Any) -> str:
+    text = NOT_THERE if value is MISSING else to_text(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def scores_of(run: Run, state: State) -> dict[str, float]:
+    """The scores of a run's best weights, such as `test.mae`; of a run that is not finished those in metrics.csv."""
+    summary = read_summary(run) if state == "finished" else None
+    if summary is not None:
+        return {f"{split}.{name}": value for split, of in summary["best"].items() for name, value in of.items()}
+    rows = rows_so_far(run)
+    row = best_row(rows, best_column_of(run)) if rows else {}
+    return {
+        f"{split}.{name.removeprefix(f'{split}_')}": value
+        for split in ("train", "validation")
+        for name, value in row.items()
+        if name.startswith(f"{split}_") and value is not None
+    }
+
+
+def _score_rows(lines: list[RunLine], scores: list[dict[str, float]]) -> list[list[str]]:
+    names = dict.fromkeys(name for of in scores for name in of)
+    rows = [[name, *(f"{of[name]:.4g}" if name in of else NOT_THERE for of in scores)] for name in names]
+    best_epochs = [NOT_THERE if line.best is None else str(line.best.epoch) for line in lines]
+    _, states, epochs, _, times = zip(*(line.cells() for line in lines), strict=True)
+    return [*rows, ["best epoch", *best_epochs], ["epochs", *epochs], ["state", *states], ["time", *times]]
+
+
+def _draw(runs: list[Run], names: list[str], path: Path) -> Path | None:
+    """The picture; None if no run has completed an epoch."""
+    from mytorch.training.plots.comparison import plot_comparison
+
+    curves = {name: rows for run, name in zip(runs, names, strict=True) if (rows := rows_so_far(run))}
+    if not curves:
+        return None
+    try:
+        plot_comparison(curves, path)
+    except OSError as error:
+        raise RunFailed(
+            f"cannot write {os.fspath(path)}: {error.strerror or error}; -o FILE.png chooses another"
+        ) from None
+    return path

@@ -1,0 +1,140 @@
+"""Arrays and images for `mytorch predict`, in the shape of the training's samples and normalised as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mytorch.data.idx import read_idx_parts
+from mytorch.data.npy_source import open_npy
+from mytorch.data.png import ImageShape, read_png
+from mytorch.data.prepare import Preparation
+from mytorch.data.table import DataError
+from mytorch.training.errors import UserError
+from mytorch.training.prediction.samples import Samples
+
+__all__ = ["Arrays", "Images", "shown_shape"]
+
+_NUMBERS_AT_ONCE = 1 << 22  # 16 MiB as float32
+
+
+class Arrays:
+    """Arrays in `.npy` or IDX files: many samples of the model's shape or, in `.npy`, one.
+
+    An axis of 1, such as the channel of gray images, may be there or not, and samples may be in one row or not.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[str],
+        kind: Literal["npy", "idx"],
+        preparation: Preparation,
+        shape: tuple[int, ...],
+        divide: float | None,
+    ) -> None:
+        self.files = files
+        self.kind = kind
+        self.preparation = preparation
+        self.shape = shape
+        self.divide = divide
+        self.names = ["file", "index"] if len(files) > 1 else ["index"]
+
+    def parts(self) -> Iterator[Samples]:
+        """The samples of all files, one after the other."""
+        rows = rows_at_once(self.shape)
+        for file in self.files:
+            start = 0
+            for block in self._blocks(file, rows):
+                inputs = prepare_numbers(file, block, start, self.preparation, self.divide)
+                index = list(map(str, range(start, start + len(block))))
+                yield Samples(inputs, [index] if len(self.files) == 1 else [[file] * len(block), index])
+                start += len(block)
+
+    def _blocks(self, file: str, rows: int) -> Iterator[npt.NDArray[Any]]:
+        if self.kind == "idx":
+            for block in read_idx_parts(file, rows):
+                yield self._as_samples(file, block, block.shape)
+            return
+        array = open_npy(file)
+        if _fits(array.shape[1:], self.shape):
+            for start in range(0, len(array), rows):
+                yield self._as_samples(file, array[start : start + rows], array.shape)
+        else:  # one sample
+            yield self._as_samples(file, array[None], array.shape)
+
+    def _as_samples(self, file: str, block: npt.NDArray[Any], found: tuple[int, ...]) -> npt.NDArray[Any]:
+        if not _fits(block.shape[1:], self.shape):
+            one = f", or of one, {shown_shape(self.shape)}" if self.kind == "npy" else ""
+            raise DataError(
+                f"{file}: has the shape {shown_shape(found)}; expected samples as the model was trained on, "
+                f"n x {shown_shape(self.shape)}{one}"
+            )
+        return block.reshape(len(block), *self.shape)
+
+
+class Images:
+    """PNG files, one sample each."""
+
+    def __init__(
+        self, files: Sequence[str], preparation: Preparation, shape: tuple[int, ...], divide: float | None
+    ) -> None:
+        self.files = files
+        self.names = ["file"]
+        self.preparation = preparation
+        self.shape = shape
+        self.divide = divide
+        try:
+            self.image = ImageShape(shape)
+        except ValueError as error:
+            raise UserError(f"{files[0]}: the model was trained on {error}") from None
+
+    def parts(self) -> Iterator[Samples]:
+        """The samples in the order of the files."""
+        rows = rows_at_once(self.shape)
+        for start in range(0, len(self.files), rows):
+            files = list(self.files[start : start + rows])
+            pixels = np.stack([read_png(file, self.image) for file in files])
+            yield Samples(prepare_numbers(files[0], pixels, 0, self.preparation, self.divide), [files])
+
+
+def rows_at_once(shape: tuple[int, ...]) -> int:
+    """How many samples of a shape are read together."""
+    return max(1, min(4096, _NUMBERS_AT_ONCE // max(1, int(np.prod(shape)))))
+
+
+def prepare_numbers(
+    file: str, block: npt.NDArray[Any], first: int, preparation: Preparation, divide: float | None
+) -> npt.NDArray[np.float32]:
+    """Samples as the model takes them: divided, missing values filled in, normalised.
+
+    Raises:
+        DataError: a value is missing or infinite; `first` is the number of the first sample in the file.
+    """
+    values = block.astype(np.float64)
+    if divide is not None:
+        values = (values / divide).astype(np.float32).astype(np.float64)  # as an array that was divided and saved
+    for position, feature in enumerate(preparation.features):
+        if isinstance(feature.fill, float):
+            column = values[:, position]
+            column[np.isnan(column)] = feature.fill
+    with np.errstate(over="ignore"):
+        inputs = preparation.input_normalizer.apply(values).astype(np.float32)
+    if not np.isfinite(inputs).all():
+        place = tuple(np.argwhere(~np.isfinite(inputs))[0])
+        name = f", column {preparation.features[place[1]].name!r}" if preparation.features else ""
+        raise DataError(f"{file}: sample {first + int(place[0])}{name}: {values[place]:g} is no finite float32 number")
+    return inputs
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether a sample may be taken for one of the wanted shape: the same but for axes of 1, or all in one row."""
+    in_one_row = len(wanted) == 1 and len(shape) > 1 and int(np.prod(shape)) == wanted[0]
+    return in_one_row or [size for size in shape if size != 1] == [size for size in wanted if size != 1]
+
+
+def shown_shape(shape: tuple[int, ...]) -> str:
+    """A shape as messages have it."""
+    return " x ".join(map(str, shape)) or "()"

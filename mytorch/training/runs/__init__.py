@@ -1,0 +1,1 @@
+"""The run directory and its files: where they lie, who may write them, checkpoints, and how a run stands."""
