@@ -8,6 +8,7 @@ exactly what is wrong and where. Both roads give the same table for the same fil
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -170,7 +171,7 @@ def _careful_part(
     reader = csv.reader(lines, delimiter=dialect.delimiter, strict=True)
     numbers: list[int] = []
     records: list[list[str]] = []
-    while lines.number < last and (found := _next_record(lines, reader)) is not None:
+    while (found := _next_record(lines, reader, last)) is not None:
         line, record = found
         if len(record) != len(header):
             raise DataError(f"{lines.path}:{line}: expected {len(header)} fields, as in the header, got {len(record)}")
@@ -248,10 +249,9 @@ def _count_lines(block: bytes) -> int:
     return ends + (not block.endswith(b"\n"))
 
 
-def _next_record(lines: _Lines, reader: Any) -> tuple[int, list[str]] | None:
-    """Return the next record that is not blank, with the line on which it starts; None at the end."""
-    while True:
-        lines.skip_blank_blocks()
+def _next_record(lines: _Lines, reader: Any, last: float = math.inf) -> tuple[int, list[str]] | None:
+    """The next record that is not blank and starts on a line up to `last`, with that line; None if there is none."""
+    while lines.number < last:
         line = lines.number + 1
         try:
             record = next(reader)
@@ -261,6 +261,7 @@ def _next_record(lines: _Lines, reader: Any) -> tuple[int, list[str]] | None:
             raise DataError(f"{lines.path}:{line}: cannot be read as CSV: {error}; check the quotes") from error
         if len(record) > 1 or (record and record[0].strip()):
             return line, record
+    return None
 
 
 def _header(lines: _Lines, dialect: Dialect, may_lack: Collection[str] = ()) -> list[str]:

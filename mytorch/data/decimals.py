@@ -97,25 +97,25 @@ def _integers(
     found = [_digits(words[ends - 8 * word], 8 * word - lengths, point_as_digit) for word in range(1, count + 1)]
     number = np.zeros(len(ends), np.uint64)
     divisor = np.ones(len(ends))
-    others = np.zeros(len(ends), np.bool_)
-    is_behind = others  # whether the point is in a word behind this one, whose first digit is then the last one of this
+    wrong = np.zeros(len(ends), np.uint64)  # not 0 where there is
+    is_behind = np.zeros(len(ends), np.bool_)  # whether the point is in a word behind this one, whose first digit is then the last one of this
     for word, (digits, point) in enumerate(found):
         has_point = point != 0
-        others |= (point & (point - has_point)) != 0  # two points
+        wrong |= point & (point - has_point)  # two points
         plain = _without_point(digits, point)
         if word:
-            others |= is_behind & has_point
+            wrong |= is_behind & has_point
             plain = np.where(is_behind, digits << _SHIFT[1], plain)
         is_behind = is_behind | has_point
         if word + 1 < count:
             plain |= np.where(is_behind, found[word + 1][0] >> _SHIFT[4], np.uint64(0))
-        others |= _not_digits(plain) != 0
+        wrong |= _not_digits(plain)
         value = _value(plain)
         if word == 2:
-            others |= value >= 1000  # or the number would not fit into 64 bits
+            wrong |= value >= 1000  # or the number would not fit into 64 bits
         number += value * np.uint64(10 ** (8 * word))
         divisor *= _POWERS[word].take(np.bitwise_count(point - _ONE))
-    others |= (lengths == is_behind) | (divisor > _LARGEST_POWER)  # a point and no digit
+    others = (wrong != 0) | (divisor > _LARGEST_POWER) | (lengths == is_behind)  # a point and no digit
     return number, divisor, others
 
 

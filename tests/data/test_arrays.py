@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import mytorch
 from mytorch.data import npy_source
 from mytorch.data.arrays import MappedRows
 from mytorch.data.loader import DataLoader
@@ -84,6 +90,37 @@ def test_the_file_is_mapped_not_read(npy):
     data = prepare(npy(np.ones((6, 2)), np.arange(6.0)))
     assert isinstance(data.train.inputs.array.base, np.memmap)
     assert not data.train.inputs.array.flags.writeable
+
+
+WITHIN_A_LIMIT = """
+import resource
+import sys
+
+from mytorch.data import DataLoader, Npy, SplitRule, prepare
+
+in_use = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData")) << 10
+resource.setrlimit(resource.RLIMIT_DATA, (in_use + (int(sys.argv[1]) << 20),) * 2)
+data = prepare(Npy("x.npy", "y.npy"), test=SplitRule(fraction=0.1), normalize_inputs="standard")
+rows = sum(len(inputs) for inputs, _ in DataLoader(data.train.dataset(), batch_size=256, shuffle=True))
+rows += sum(len(data.test.inputs[start : start + 4096]) for start in range(0, len(data.test), 4096))
+print(rows)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit on private memory is Linux's")
+def test_a_pass_takes_much_less_memory_than_the_file(tmp_path):
+    values = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (50_000, 500))  # 100 MB
+    values[::7] = 1
+    np.save(tmp_path / "y.npy", np.arange(50_000.0))
+
+    def run(megabytes: int) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", WITHIN_A_LIMIT, str(megabytes)]
+        root = str(Path(mytorch.__file__).parents[1])
+        variables = os.environ | {"PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1"}
+        return subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+
+    assert run(60).stdout == "50000\n"
+    assert "MemoryError" in run(8).stderr  # the limit is one
 
 
 @pytest.mark.parametrize(

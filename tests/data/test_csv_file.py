@@ -250,19 +250,35 @@ cells = st.one_of(
         ["", "nan", "inf", " 1 ", "1e400", "1_0", "0x1", "-", "1.", ".5", '"2"', "x", "#1", "1\xa0", "\u0661"]
     ),
 )
-rows = st.lists(st.lists(cells, min_size=2, max_size=2), min_size=1, max_size=6)
+odd_lines = st.sampled_from(["", " ", '""', '" "', '"x', 'x"y"', '"a""b"', "\xa0", "1;2;3", "\0", "\x0c", "\x1c"])
+line_ends = st.sampled_from(["\n", "\r\n", "\n\n", "\n\n\n", "\r", "\r\n\r\n"])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(rows=rows, end=st.sampled_from(["\n", "\r\n", "\n\n", "\r"]), delimiter=st.sampled_from([",", ";", "\t"]))
-def test_the_fast_road_gives_what_the_other_gives(write, monkeypatch, rows, end, delimiter):
-    monkeypatch.setattr(csv_file, "_FIRST_LINES", 1)
-    monkeypatch.setattr(text, "BLOCK", 12)
-    path = write(delimiter.join("ab") + end + end.join(delimiter.join(row) for row in rows))
+@st.composite
+def files(draw, mark: str) -> str:
+    """A header of one to three columns and some rows, most of them in order; mostly with the same line ends."""
+    width = draw(st.integers(1, 3))
+    end = draw(line_ends)
+    row = st.lists(draw(st.sampled_from([cells, st.floats(-9, 9).map(repr)])), min_size=width, max_size=width)
+    lines = draw(st.lists(row.map(mark.join), min_size=1, max_size=12))
+    if draw(st.integers(0, 3)) == 0:
+        lines.insert(draw(st.integers(0, len(lines))), draw(odd_lines))
+    ends = [draw(st.sampled_from([end] * 9 + ["\n", "\n\n"])) for _ in lines[:-1]]
+    rows = "".join(line + end for line, end in zip(lines, [*ends, draw(st.sampled_from([end, ""]))], strict=True))
+    return mark.join("abc"[:width]) + end + rows
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@given(data=st.data(), mark=st.sampled_from([",", ";", "\t", " "]), block=st.integers(4, 60), first=st.integers(1, 3))
+def test_the_fast_road_gives_what_the_other_gives(write, monkeypatch, data, mark, block, first):
+    monkeypatch.setattr(csv_file, "_FIRST_LINES", first)
+    monkeypatch.setattr(text, "BLOCK", block)
+    path = write(data.draw(files(mark)))
+    kinds = data.draw(st.sampled_from([{}, {"categorical": ["a"]}, {"missing_values": ["1", "x", ""]}]))
 
     def outcome() -> Table | str:
         try:
-            return read_csv(path, dialect=Dialect(delimiter=delimiter))
+            return read_csv(path, dialect=Dialect(delimiter=mark), **kinds)
         except DataError as error:
             return str(error)
 
@@ -274,6 +290,34 @@ def test_the_fast_road_gives_what_the_other_gives(write, monkeypatch, rows, end,
         assert fast == slow
     else:
         assert_equal(fast, slow)
+
+
+def test_numbers_with_all_digits_are_those_of_float(write, monkeypatch):
+    monkeypatch.setattr(csv_file, "_FIRST_LINES", 1)
+    generator = np.random.default_rng(0)
+    halves = [f"{2**53 + i}.{'5' if i % 2 else '50'}" for i in range(40)]  # in the middle between two doubles
+    written = [repr(x) for x in (generator.normal(size=400) * 10.0 ** generator.integers(-4, 17, 400)).tolist()]
+    written += [*halves, *(f"{x:.17f}" for x in generator.normal(size=400).tolist())]
+    table = read_csv(write("a\n0\n" + "\n".join(written)))
+    assert table["a"].values.tolist() == [0, *map(float, written)]
+
+
+@pytest.mark.parametrize("place", ["header", "rows", "both", "nothing else"])
+@pytest.mark.parametrize("header", ["a,b", "a"])
+def test_very_many_blank_lines_are_skipped_a_block_at_a_time(write, monkeypatch, place, header):
+    looked_at = []
+    monkeypatch.setattr(
+        csv_file, "_next_record", lambda *arguments, road=csv_file._next_record: looked_at.append(1) or road(*arguments)
+    )
+    blank, row = "\n" * (3 * text.BLOCK), header.replace("a", "1").replace("b", "2") + "\n"
+    before, between = (blank if place in ("header", "both") else ""), (blank if place in ("rows", "both") else "")
+    if place == "nothing else":
+        with pytest.raises(DataError, match=r"data.csv: is empty"):
+            read_csv(write(blank))
+        return
+    table = read_csv(write(before + header + "\n" + row + between + row))
+    assert table.lines.tolist() == [2 + len(before), 3 + len(before) + len(between)]
+    assert len(looked_at) < 10
 
 
 def test_plain_numbers_take_the_fast_road(write, monkeypatch):

@@ -16,7 +16,7 @@ from mytorch.training.config.components import standard_registries
 from mytorch.training.config.config import load_config
 from mytorch.training.config.yaml_source import load, parse
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STARTERS = sorted((ROOT / "configs").rglob("*.yaml"))
 CONFIG = """\
 name: digits

@@ -22,7 +22,7 @@ from mytorch.training.prediction.predict import _Answers
 from mytorch.training.prediction.samples import Samples, in_batches
 from mytorch.training.runs.run import Run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONFIG = """\
 dataset: {type: csv, path: far.csv, target: when, normalize: {inputs: standard, target: standard}}
 model: [{type: Linear, out_features: 4}, BatchNorm1d, {type: Linear, out_features: 1}]
