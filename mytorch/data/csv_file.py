@@ -100,7 +100,7 @@ def read_csv_parts(
     missing_values: Collection[str] = MISSING_VALUES,
     stream: BinaryIO | None = None,
 ) -> Iterator[Table]:
-    """The same in parts of some ten thousand rows, so that memory stays bounded whatever the file's size.
+    """The same in parts of some hundred kilobytes of the file, so that memory stays bounded whatever the file's size.
 
     Columns listed under `numeric` are numbers even if the first part has no value in them. In others such a part is
     numbers (NaN), also where later parts turn out to be text. Those under `verbatim` are text in which nothing stands
@@ -245,7 +245,7 @@ class _Lines:
 def _count_lines(block: bytes) -> int:
     if b"\r" in block:
         return len(block.splitlines())
-    ends = np.count_nonzero(np.frombuffer(block, np.uint8) == ord("\n"))  # `bytes.count` takes five times as long
+    ends = int(np.count_nonzero(np.frombuffer(block, np.uint8) == ord("\n")))  # `bytes.count` takes five times as long
     return ends + (not block.endswith(b"\n"))
 
 

@@ -97,8 +97,9 @@ def _integers(
     found = [_digits(words[ends - 8 * word], 8 * word - lengths, point_as_digit) for word in range(1, count + 1)]
     number = np.zeros(len(ends), np.uint64)
     divisor = np.ones(len(ends))
-    wrong = np.zeros(len(ends), np.uint64)  # not 0 where there is
-    is_behind = np.zeros(len(ends), np.bool_)  # whether the point is in a word behind this one, whose first digit is then the last one of this
+    wrong = np.zeros(len(ends), np.uint64)  # not 0 where this is no number
+    # Whether the point is in a word behind; the last character of this one is then the first digit of the next.
+    is_behind = np.zeros(len(ends), np.bool_)
     for word, (digits, point) in enumerate(found):
         has_point = point != 0
         wrong |= point & (point - has_point)  # two points

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import cli
 
@@ -130,3 +131,33 @@ def test_files_of_a_run(folder, data):
 def idx(array: np.ndarray) -> bytes:
     header = struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
     return header + array.astype(np.uint8).tobytes()
+
+
+def png(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "png")
+    return file.getvalue()
+
+
+PIXELS = (np.arange(6 * 5 * 4) % 251).astype(np.uint8).reshape(6, 5, 4)
+IMAGES = {
+    "images.idx": idx(PIXELS),
+    "images.idx.gz": gzip.compress(idx(PIXELS), mtime=0),
+    "image.png": png(PIXELS[0]),
+    "images.npy": npy(PIXELS),
+}
+
+
+@settings(FUZZ, max_examples=250)
+@given(st.data())
+def test_images_to_predict(folder, data):
+    if not Path("runs/images").exists():
+        np.save("pixels.npy", PIXELS)
+        np.save("answers.npy", np.arange(6.0))
+        dataset = "dataset={type: npy, inputs: pixels.npy, targets: answers.npy}"
+        model = "model=[Flatten, {type: Linear, out_features: 1}]"
+        command("train", "fuzz.yaml", dataset, model, "-q", "--name", "images", codes={0})
+    name = data.draw(st.sampled_from(sorted(IMAGES)))
+    Path(name).write_bytes(data.draw(damaged(IMAGES[name])))
+    message = command("predict", "images", name, "-o", "answers.csv", codes={0, 2})
+    assert not message or name in message or message.startswith("note:")
