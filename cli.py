@@ -1,4 +1,4 @@
-"""The command line: one short function a command. What a command does is in `mytorch.training` and `mytorch.interop`."""
+"""The command line: one short function a command. What each does is in `mytorch.training` and `mytorch.interop`."""
 
 from __future__ import annotations
 
@@ -502,7 +502,8 @@ def main() -> None:
                 raise
             print(f"error: in your own code: {told(error)}", file=sys.stderr)
             sys.exit(1)
-        print(f"{'' if code > 128 else 'error: '}{error}", file=sys.stderr)
+        message = _without_number(error) if isinstance(error, OSError) else error
+        print(f"{'' if code > 128 else 'error: '}{message}", file=sys.stderr)
         sys.exit(code)
 
 
@@ -514,6 +515,12 @@ def _exit_code(error: Exception) -> int | None:
         return error.exit_code
     kinds = {UserError: 2, RunFailed: 1, OSError: 1}
     return next((code for kind, code in kinds.items() if isinstance(error, kind)), None)
+
+
+def _without_number(error: OSError) -> str:
+    """What the system says, without its error number: `FILE: No space left on device`."""
+    said = error.strerror or str(error)
+    return f"{error.filename}: {said}" if error.filename else said
 
 
 def _show_warning(message: Warning | str, *_where: Any, **_more: Any) -> None:

@@ -47,14 +47,18 @@ def load_file():
 def mytorch_process():
     """The command line in a process of its own, as a user starts it: warnings are errors, a traceback fails the test.
 
-    `input` goes to its standard input; `text=False` gives bytes. Returns what `subprocess.run` does.
+    `input` goes to its standard input; `text=False` gives bytes. `limit` is called in the process before it begins, to
+    limit what it may do. Returns what `subprocess.run` does.
     """
 
-    def run(*arguments, cwd, check=0, input=None, text=True, **environment):
+    def run(*arguments, cwd, check=0, input=None, text=True, limit=None, **environment):
         settings = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
+        environ = {**os.environ, **settings, **environment}
+        if limit is not None:  # what measures coverage could not write its own files
+            environ = {name: value for name, value in environ.items() if not name.startswith("COVERAGE")}
         done = subprocess.run(
             [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)],
-            cwd=cwd, env={**os.environ, **settings, **environment}, input=input, capture_output=True, timeout=120,
+            cwd=cwd, env=environ, input=input, capture_output=True, timeout=120, preexec_fn=limit,
             **({"encoding": "utf-8"} if text else {}),
         )  # fmt: skip
         assert ("Traceback" if text else b"Traceback") not in done.stderr, done.stderr

@@ -82,15 +82,20 @@ def test_mistakes(folder, mytorch_command, options, said):
     assert not done.stdout
 
 
+def test_exported_weights_can_be_trained_further(folder, mytorch_command, tmp_path):
+    (tmp_path / "small.yaml").write_text(f"{CONFIG}finetune: {{from: weights.safetensors, preparation: keep}}\n")
+    mytorch_command("export", "--to", "safetensors", "-o", tmp_path / "weights.safetensors", cwd=folder)
+    done = mytorch_command("train", "small.yaml", cwd=tmp_path)
+    assert "starting from weights.safetensors\n  taken over: " in done.stdout
+
+
 def test_the_form_must_be_named(folder, mytorch_command):
     assert "Missing option '--to'" in mytorch_command("export", cwd=folder, check=2).stderr
 
 
 def test_a_place_that_cannot_be_written(folder, mytorch_command):
-    done = mytorch_command("export", "--to", "safetensors", "-o", "no/where.safetensors", cwd=folder, check=1)
-    assert done.stderr == (
-        "error: cannot write no/where.safetensors: No such file or directory; -o FILE chooses another place\n"
-    )
+    done = mytorch_command("export", "--to", "safetensors", "-o", "no/where.safetensors", cwd=folder, check=2)
+    assert done.stderr == "error: -o: no/where.safetensors: there is no directory 'no'\n"
 
 
 def test_the_missing_extra_is_named(folder, mytorch_command, monkeypatch):

@@ -6,8 +6,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -29,25 +27,16 @@ expect:
 """
 
 
-def mytorch(*arguments: str, cwd: Path, code: int) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "COLUMNS": "100"}
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *arguments],
-        cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, encoding="utf-8",
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr, done.stderr
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
-
-
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "small.yaml").write_text(SMALL)
     return tmp_path
 
 
-def test_gates_pass_fail_and_are_told_everywhere(folder):
-    passed = mytorch("train", "small.yaml", "--expect", "seconds<60", "--junit", "gates.xml", cwd=folder, code=0)
+def test_gates_pass_fail_and_are_told_everywhere(folder, mytorch_process):
+    passed = mytorch_process(
+        "train", "small.yaml", "--expect", "seconds<60", "--junit", "gates.xml", cwd=folder, check=0
+    )
     lines = [line for line in passed.stdout.splitlines() if line.startswith("passed")]
     assert [line.split("  ")[1] for line in lines] == [
         "test.mae <= 5",
@@ -56,7 +45,7 @@ def test_gates_pass_fail_and_are_told_everywhere(folder):
     ]
     assert ET.parse(folder / "gates.xml").getroot().attrib == {"tests": "3", "failures": "0", "errors": "0"}
 
-    failed = mytorch("eval", "--expect", "test.mae<1", "--junit", "gates.xml", "--json", cwd=folder, code=1)
+    failed = mytorch_process("eval", "--expect", "test.mae<1", "--junit", "gates.xml", "--json", cwd=folder, check=1)
     result = json.loads(failed.stdout)
     (gate,) = result["gates"]
     assert gate == {
@@ -72,22 +61,26 @@ def test_gates_pass_fail_and_are_told_everywhere(folder):
     assert ET.parse(folder / "gates.xml").getroot().attrib["failures"] == "1"
 
 
-def test_an_unknown_name_is_found_before_anything_is_trained(folder):
+def test_an_unknown_name_is_found_before_anything_is_trained(folder, mytorch_process):
     (folder / "small.yaml").write_text(SMALL.replace("test.mae:", "test.mea:"))
-    done = mytorch("train", "small.yaml", "--expect", "test.rmse<1", "--junit", "gates.xml", cwd=folder, code=2)
+    done = mytorch_process(
+        "train", "small.yaml", "--expect", "test.rmse<1", "--junit", "gates.xml", cwd=folder, check=2
+    )
     assert "small.yaml:9:3: expect: unknown figure 'test.mea'; did you mean 'test.mae'?" in done.stderr
     assert "--expect 'test.rmse<1': unknown figure 'test.rmse'" in done.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["small.yaml"]
 
 
-def test_a_training_that_fails_is_an_error_in_the_junit_file(folder):
-    done = mytorch("train", "small.yaml", "optimizer={type: SGD, lr: 1e30}", "--junit", "gates.xml", cwd=folder, code=1)
+def test_a_training_that_fails_is_an_error_in_the_junit_file(folder, mytorch_process):
+    done = mytorch_process(
+        "train", "small.yaml", "optimizer={type: SGD, lr: 1e30}", "--junit", "gates.xml", cwd=folder, check=1
+    )
     root = ET.parse(folder / "gates.xml").getroot()
     assert root.attrib == {"tests": "2", "failures": "0", "errors": "2"}
     assert root.find(".//error").attrib["message"] in done.stderr
 
 
-def test_the_workflow_in_the_documentation_runs(tmp_path):
+def test_the_workflow_in_the_documentation_runs(tmp_path, mytorch_process):
     text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
     (workflow,) = [data for data in map(yaml.safe_load, blocks) if "jobs" in data]
@@ -96,6 +89,6 @@ def test_the_workflow_in_the_documentation_runs(tmp_path):
     (upload,) = [step for step in steps if "upload-artifact" in step.get("uses", "")]
     arguments = shlex.split(command)[1:]
     os.symlink(ROOT / "configs", tmp_path / "configs")
-    mytorch(*arguments, cwd=tmp_path, code=0)
+    mytorch_process(*arguments, cwd=tmp_path, check=0)
     assert upload["with"]["path"].split()[0] == arguments[arguments.index("--junit") + 1]
     assert ET.parse(tmp_path / "gates.xml").getroot().attrib["failures"] == "0"

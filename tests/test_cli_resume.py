@@ -36,19 +36,6 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "COLUMNS": "100"}
 
 
-def mytorch(*arguments: str, cwd: Path, check: int | None = 0, limit: Callable[[], None] | None = None):
-    environ = environment()
-    if limit is not None:  # what measures coverage could not write its own files
-        environ = {name: value for name, value in environ.items() if not name.startswith("COVERAGE")}
-    done = subprocess.run(
-        command(*arguments), cwd=cwd, env=environ, capture_output=True, text=True, timeout=120, preexec_fn=limit
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    if check is not None:
-        assert done.returncode == check, done.stdout + done.stderr
-    return done
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "small.yaml").write_text(CONFIG)
@@ -89,7 +76,7 @@ def results(run: Path) -> list[object]:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_then_resume(folder: Path, number: int, code: int) -> None:
+def test_a_signal_then_resume(folder: Path, number: int, code: int, mytorch_process) -> None:
     process = started(folder)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
@@ -105,11 +92,11 @@ def test_a_signal_then_resume(folder: Path, number: int, code: int) -> None:
     assert not (run / "lock").exists()
     assert not (run / "summary.json").exists()
     if int(epoch) > 1:
-        assert "mae" in mytorch("eval", "--checkpoint", "last", "--split", "train", cwd=folder).stdout
+        assert "mae" in mytorch_process("eval", "--checkpoint", "last", "--split", "train", cwd=folder).stdout
 
     # One more epoch than are complete, so that both ends come soon; the schedule then is that of so many epochs.
     epochs = int(epoch) + 1
-    done = mytorch("resume", f"train.epochs={epochs}", "checkpoint={}", cwd=folder)
+    done = mytorch_process("resume", f"train.epochs={epochs}", "checkpoint={}", cwd=folder)
     assert f"train.epochs: 100000 -> {epochs}" in done.stderr
     assert f"going on with {path} at epoch " in done.stdout
     assert f"from state-{steps:08d}.safetensors" in done.stdout
@@ -117,13 +104,13 @@ def test_a_signal_then_resume(folder: Path, number: int, code: int) -> None:
     rows = (run / "metrics.csv").read_text().splitlines()[1:]
     assert [int(row.split(",")[0]) for row in rows] == list(range(1, epochs + 1))
 
-    done = mytorch("resume", cwd=folder, check=2)
+    done = mytorch_process("resume", cwd=folder, check=2)
     assert f"{path} is finished: all {epochs} epochs are trained" in done.stderr
     assert f"mytorch resume {path} train.epochs={2 * epochs}" in done.stderr
 
 
-def test_killed_and_resumed_ends_with_the_bits_of_a_run_never_interrupted(folder: Path) -> None:
-    mytorch(
+def test_killed_and_resumed_ends_with_the_bits_of_a_run_never_interrupted(folder: Path, mytorch_process) -> None:
+    mytorch_process(
         "train", "small.yaml", "--runs-dir", "whole", "train.epochs=150", "checkpoint={every_epochs: 5}", cwd=folder
     )
     whole = (folder / "whole" / "latest").resolve()
@@ -139,7 +126,7 @@ def test_killed_and_resumed_ends_with_the_bits_of_a_run_never_interrupted(folder
     run = only_run(folder)
     assert (run / "lock").exists()
     assert not (run / "summary.json").exists()
-    done = mytorch("resume", "--json", cwd=folder)
+    done = mytorch_process("resume", "--json", cwd=folder)
     assert json.loads(done.stdout)["state"] == "finished"
     assert results(run) == results(whole)
     assert not (run / "lock").exists()
@@ -177,54 +164,56 @@ def test_a_second_ctrl_c_stops_at_once(folder: Path) -> None:
     assert not (only_run(folder) / "lock").exists()
 
 
-def test_one_run_has_one_writer(folder: Path) -> None:
+def test_one_run_has_one_writer(folder: Path, mytorch_process) -> None:
     process = started(folder)
-    done = mytorch("resume", cwd=folder, check=2)
+    done = mytorch_process("resume", cwd=folder, check=2)
     assert f"is being trained by process {process.pid} on " in done.stderr
     process.kill()
     process.communicate()
-    mytorch("resume", "train.epochs=100000", "model.3.p=0.2", cwd=folder, check=2)  # the lock is free: another message
+    mytorch_process(
+        "resume", "train.epochs=100000", "model.3.p=0.2", cwd=folder, check=2
+    )  # the lock is free: another message
 
 
-def test_other_keys_are_refused(folder: Path) -> None:
+def test_other_keys_are_refused(folder: Path, mytorch_process) -> None:
     process = started(folder)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
-    done = mytorch("resume", "optimizer.lr=0.5", "train.epochs=100000", cwd=folder, check=2)
+    done = mytorch_process("resume", "optimizer.lr=0.5", "train.epochs=100000", cwd=folder, check=2)
     assert "  optimizer.lr: 0.01 -> 0.5\n" in done.stderr
     assert "--force" in done.stderr
-    done = mytorch("resume", "small", "optimizer.lr=fast", cwd=folder, check=2)
+    done = mytorch_process("resume", "small", "optimizer.lr=fast", cwd=folder, check=2)
     assert "optimizer.lr: expected" in done.stderr
 
 
-def test_no_such_run(folder: Path) -> None:
-    assert "no runs in runs yet" in mytorch("resume", cwd=folder, check=2).stderr
-    mytorch("train", "small.yaml", "-q", cwd=folder)
-    assert "no run 'smal1'" in mytorch("resume", "smal1", cwd=folder, check=2).stderr
+def test_no_such_run(folder: Path, mytorch_process) -> None:
+    assert "no runs in runs yet" in mytorch_process("resume", cwd=folder, check=2).stderr
+    mytorch_process("train", "small.yaml", "-q", cwd=folder)
+    assert "no run 'smal1'" in mytorch_process("resume", "smal1", cwd=folder, check=2).stderr
     assert not list((folder / "runs").glob("smal1*"))
 
 
-def test_a_full_disk(folder: Path) -> None:
+def test_a_full_disk(folder: Path, mytorch_process) -> None:
     import resource
 
-    mytorch("train", "small.yaml", "--runs-dir", "whole", cwd=folder)
+    mytorch_process("train", "small.yaml", "--runs-dir", "whole", cwd=folder)
     size = max(path.stat().st_size for path in (folder / "whole").rglob("state-*"))
 
     def limit() -> None:  # no file may become larger than this: writing fails half-way, as on a full disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (size - 150, size - 150))
 
-    done = mytorch("train", "small.yaml", cwd=folder, check=1, limit=limit)
+    done = mytorch_process("train", "small.yaml", cwd=folder, check=1, limit=limit)
     run = only_run(folder)
     assert "cannot write runs/small/" in done.stderr
     assert "File too large" in done.stderr
     named = done.stderr.split("checkpoint: ")[1].splitlines()[0]
     assert (folder / named).exists()
     assert not list(run.rglob("*.tmp"))
-    mytorch("resume", cwd=folder)
+    mytorch_process("resume", cwd=folder)
     assert results(run) == results((folder / "whole" / "latest").resolve())
 
 
-def test_a_flipped_byte(folder: Path) -> None:
+def test_a_flipped_byte(folder: Path, mytorch_process) -> None:
     process = started(folder, "checkpoint={every_steps: 3}")
     wait_for(lambda: len(checkpoints(folder)) > 1)
     process.kill()
@@ -234,18 +223,18 @@ def test_a_flipped_byte(folder: Path) -> None:
     data[len(data) // 2] ^= 4
     newest.write_bytes(data)
     epochs = int(newest.stem[6:]) // 7 + 1
-    done = mytorch("resume", f"train.epochs={epochs}", cwd=folder)
+    done = mytorch_process("resume", f"train.epochs={epochs}", cwd=folder)
     assert f"{newest.relative_to(folder)}: the checkpoint is damaged" in done.stderr
     assert f"{before.relative_to(folder)}, the one before it, is used" in done.stderr
     assert newest.with_name(newest.name + ".damaged").read_bytes() == data
 
 
-def test_verify(folder: Path) -> None:
-    mytorch("train", "small.yaml", "-q", cwd=folder)
-    done = mytorch("resume", "--verify", cwd=folder)
+def test_verify(folder: Path, mytorch_process) -> None:
+    mytorch_process("train", "small.yaml", "-q", cwd=folder)
+    done = mytorch_process("resume", "--verify", cwd=folder)
     assert "2 steps from state-00000033.safetensors, compared with state-00000035.safetensors" in done.stdout
     assert "the same to the bit: weights, " in done.stdout
-    document = json.loads(mytorch("resume", "--verify", "--steps", "1", "--json", cwd=folder).stdout)
+    document = json.loads(mytorch_process("resume", "--verify", "--steps", "1", "--json", cwd=folder).stdout)
     assert document["steps"] == 1
-    assert "--steps says" in mytorch("resume", "--steps", "5", cwd=folder, check=2).stderr
-    assert "takes no changes" in mytorch("resume", "seed=2", "--verify", cwd=folder, check=2).stderr
+    assert "--steps says" in mytorch_process("resume", "--steps", "5", cwd=folder, check=2).stderr
+    assert "takes no changes" in mytorch_process("resume", "seed=2", "--verify", cwd=folder, check=2).stderr

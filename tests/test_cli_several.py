@@ -69,6 +69,12 @@ def test_seeds_give_the_scores_of_single_trainings_and_their_mean(folder, mytorc
     assert mytorch_command("eval", series / "seed-5", "--json", cwd=folder).stdout  # a run as any other
 
 
+def test_one_seed_is_one_training(folder, mytorch_command):
+    done = mytorch_command("train", "small.yaml", "--seeds", "3", cwd=folder)
+    assert "\ntraining small 1 time in " in f"\n{done.stdout}"
+    assert "\n1 training in " in done.stdout
+
+
 def test_every_row_is_a_test_row_once(folder, mytorch_command):
     done = mytorch_command("train", "small.yaml", "--folds", "3", "--json", cwd=folder)
     summary = json.loads(done.stdout)
@@ -156,6 +162,8 @@ def test_gates_are_judged_on_the_means(folder, mytorch_command):
         (["--seeds", "0-99", "--folds", "11"], "these are 1100 trainings"),
         (["--folds", "1"], "--folds: expected 2 or more, got 1"),
         (["--folds", "507"], "leaves one part empty"),
+        (["--seeds", "0-1", "seed=3"], "--seeds sets seed for each training; leave out seed=..."),
+        (["--folds", "3", "dataset.test=null"], "--folds sets dataset.test for each training"),
         (["--seeds", "0-1", "--smoke"], "--smoke trains a few batches only"),
     ],
 )

@@ -29,9 +29,30 @@ FLOORS = {
     "utils": 4,
     "first_names": 4,
     "serialization": 5,
-    "interop": 5,
     "training": 5,
+    "interop": 6,
 }
+# The rooms and files within mytorch/training. Those of one floor do not import each other.
+TRAINING = PACKAGE / "training"
+TRAINING_FLOORS = {
+    "errors": 0,
+    "own_code": 0,
+    "random_streams": 0,
+    "branches": 0,
+    "stopping": 1,
+    "metrics": 1,
+    "plots": 2,
+    "runs": 2,
+    "console": 3,
+    "config": 4,
+    "callbacks": 5,
+    "building": 6,
+    "loop": 7,
+    "prediction": 8,
+    "commands": 8,
+}
+# A config names callbacks as it names layers: the tables of names look upward, when a config is read.
+LOOKS_UPWARD = {"config/components.py": "callbacks", "config/imports.py": "callbacks"}
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem in FLOORS)
 
 
@@ -68,6 +89,18 @@ def test_a_room_imports_only_from_floors_below(path):
         assert other in FLOORS, f"{path} imports {module}, which is in no room of the map"
         assert other == room or FLOORS[other] <= FLOORS[room], (
             f"{path} (floor {FLOORS[room]}) imports {module} (floor {FLOORS[other]})"
+        )
+
+
+@pytest.mark.parametrize("path", sorted(TRAINING.rglob("*.py")), ids=lambda p: p.relative_to(TRAINING).as_posix())
+def test_within_training_too(path):
+    relative = path.relative_to(TRAINING)
+    room = relative.parts[0].removesuffix(".py")
+    others = {module.split(".")[2] for module in imports_of(path) if module.startswith("mytorch.training.")}
+    others -= {room, LOOKS_UPWARD.get(relative.as_posix())}
+    for other in others:
+        assert TRAINING_FLOORS[other] < TRAINING_FLOORS[room], (
+            f"{path} (floor {TRAINING_FLOORS[room]}) imports {other} (floor {TRAINING_FLOORS[other]})"
         )
 
 

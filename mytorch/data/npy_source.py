@@ -86,7 +86,7 @@ def open_npy(path: str) -> npt.NDArray[Any]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except Exception as error:  # a broken header makes NumPy raise errors of a dozen kinds
-        raise DataError(f"{path}: is no .npy file of numbers; write one with numpy.save") from error
+        raise DataError(f"{path}: is no .npy file of numbers, or is cut short; write one with numpy.save") from error
     if not isinstance(array, np.ndarray):  # .npz
         array.close()
         raise DataError(f"{path}: is an .npz archive, which cannot be mapped; write its arrays with numpy.save")

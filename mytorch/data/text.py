@@ -127,7 +127,9 @@ def _blocks(path: str | os.PathLike[str], raw: io.BufferedReader, encoding: str)
 
 
 def _chunks(binary: Any) -> Iterator[bytes]:
-    return iter(lambda: binary.read(BLOCK), b"")
+    # What a pipe has is taken at once: `read` would wait for a whole block, and hear of no Ctrl-C meanwhile.
+    read = binary.read if isinstance(binary, gzip.GzipFile) else binary.read1
+    return iter(lambda: read(BLOCK), b"")
 
 
 def _as_utf8(binary: Any, encoding: str) -> Iterator[bytes]:

@@ -11,8 +11,8 @@ from typing import Any
 from mytorch.backend import atomic
 from mytorch.training.building.experiment import build
 from mytorch.training.config.config import load_config
-from mytorch.training.console import print_json
-from mytorch.training.errors import RunFailed, UserError, suggest
+from mytorch.training.console import check_choice, check_output, print_json
+from mytorch.training.errors import RunFailed, UserError
 from mytorch.training.loop.trained import Trained, load_model
 from mytorch.training.runs.run import Run
 
@@ -36,8 +36,7 @@ def export(
         UserError: there is no such run, or its model cannot be written in this form.
         RunFailed: the file cannot be written.
     """
-    if to not in FILES:
-        raise UserError(f"--to: expected one of {', '.join(FILES)}, got {to!r}{suggest(to, FILES)}")
+    check_choice("--to", to, FILES)
     if raw and to != "onnx":
         raise UserError("--raw leaves the units out of an ONNX model; the other forms have none in the model")
     if checkpoint is not None and to == "pytorch":
@@ -59,8 +58,7 @@ def export(
 
 
 def _check_output(run: Run, path: Path) -> None:
-    if path.is_dir():
-        raise UserError(f"-o: {path} is a directory; give the name of a file")
+    check_output(path)
     if path.resolve().parent == run.checkpoints.resolve():
         raise UserError(f"-o: {run.checkpoints} is where the run keeps its checkpoints; give another place")
 
@@ -92,6 +90,8 @@ def _onnx(run: Run, _path: Path, checkpoint: str, raw: bool) -> tuple[bytes, dic
     values = values_of(model)
     of_input = _listed(preparation.feature_names) or "rows of the data"
     of_output = _listed(preparation.class_names or [preparation.target_name])
+    if values["output"]["name"] == "probability" and preparation.class_names:
+        of_output = f"of {preparation.class_names[1]}"
     units = "as the network takes them" if raw else "in own units"
     lines = [
         f"input:   {_shown(values['input'])}: {of_input}; {units}",
@@ -103,9 +103,7 @@ def _onnx(run: Run, _path: Path, checkpoint: str, raw: bool) -> tuple[bytes, dic
 def _pytorch(run: Run, path: Path, _checkpoint: str, _raw: bool) -> tuple[bytes, dict[str, Any], list[str]]:
     from mytorch.interop.pytorch_script import export_script
 
-    if not run.config.is_file():
-        raise UserError(f"{run} has no config.yaml: its training was stopped before it began")
-    script = export_script(build(load_config(run.config), runs_dir=None), path)
+    script = export_script(build(load_config(run.existing_config), runs_dir=None), path)
     return script.encode(), {}, [f"next: python {shlex.quote(str(path))}"]
 
 

@@ -159,7 +159,7 @@ class Writer:
             )
         if module._hooks is not None and (module._hooks.forward or module._hooks.forward_pre):
             raise layer.cannot("it has a forward hook, which a graph cannot hold")
-        has_children = bool(module._module_names)
+        has_children = any(True for _ in module.children())
         if not has_children:
             layer.check_results()
         result = emit(layer, module, *inputs)

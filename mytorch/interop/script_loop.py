@@ -12,6 +12,7 @@ from mytorch.training.building.experiment import Experiment
 from mytorch.training.config.config import Config
 from mytorch.training.config.sections import Train
 from mytorch.training.errors import UserError
+from mytorch.training.loop.schedule import warmup_steps
 from mytorch.training.loop.scoring import ROWS_AT_ONCE
 from mytorch.training.stopping import best_monitor
 
@@ -97,7 +98,7 @@ class LoopWriter:
             script.constant("BATCH_SIZE", str(size))
         if train.accumulate > 1:
             script.constant("ACCUMULATE", str(train.accumulate), "batches whose gradients make one step")
-        warmup = train.warmup_steps or (train.warmup_epochs or 0) * self.experiment.steps_per_epoch()
+        warmup = warmup_steps(self.experiment)
         if warmup:
             script.constant("WARMUP", str(warmup), "steps in which the learning rate rises")
         if train.early_stopping is not None:

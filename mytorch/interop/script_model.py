@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from mytorch import nn
-from mytorch.backend.generator import default_generator
 from mytorch.interop.script_own_code import OwnCode
 from mytorch.interop.script_source import Script, bracketed, is_plain, literal, on_lines
 from mytorch.training.branches import Parallel, Residual
 from mytorch.training.building.experiment import Experiment
 from mytorch.training.building.losses import LossSum, WeightedLoss
-from mytorch.training.building.model import ROWS_TO_TRY
-from mytorch.training.config.components import OUTPUT_SIZES, Component, parameters_of
+from mytorch.training.building.model import ROWS_TO_TRY, output_size
+from mytorch.training.config.components import OF_CHANNELS, OUTPUT_SIZES, Component, parameters_of
 from mytorch.training.loop.scoring import predict
+from mytorch.training.random_streams import keeping_streams
 
 RESIDUAL = '''
     class Residual(nn.Module):
@@ -115,11 +115,10 @@ class ModelWriter:
         sizes = {}
         for name in component.left_out:
             if name in OUTPUT_SIZES:
-                targets = self.experiment.data.train.targets
-                sizes[name] = targets.shape[1] if targets.ndim == 2 else len(self.experiment.data.class_names or ())
+                sizes[name] = output_size(self.experiment.data)
             else:
                 shape = self.shapes[id(module)]
-                sizes[name] = shape[1] if name in ("num_features", "in_channels", "num_channels") else shape[-1]
+                sizes[name] = shape[1] if name in OF_CHANNELS else shape[-1]
         return sizes
 
 
@@ -132,11 +131,10 @@ def _input_shapes(experiment: Experiment) -> dict[int, tuple[int, ...]]:
 
     hooks = [module.register_forward_pre_hook(look) for module in experiment.model.modules()]
     shape = experiment.data.train.inputs.shape[1:]
-    state = default_generator.get_state()
     try:
-        predict(experiment.model, np.zeros((ROWS_TO_TRY, *shape), np.float32))
+        with keeping_streams():
+            predict(experiment.model, np.zeros((ROWS_TO_TRY, *shape), np.float32))
     finally:
-        default_generator.set_state(state)
         for hook in hooks:
             hook.remove()
     return shapes

@@ -130,21 +130,22 @@ class _Conv(_Convolution):
         convolve = (conv1d, conv2d, conv3d)[self.dims - 1]
         padding = self.padding
         if self.padding_mode != "zeros":
-            input, padding = pad(input, self._border(), PADDING_MODES[self.padding_mode]), 0
+            input, padding = pad(input, border_of(self), PADDING_MODES[self.padding_mode]), 0
         return convolve(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
-    def _border(self) -> list[int]:
-        """The padding as `pad` takes it: before and after, the last dimension first."""
-        if self.padding == "valid":
-            return [0] * (2 * self.dims)
-        border = []
-        for axis in reversed(range(self.dims)):
-            if self.padding == "same":
-                total = self.dilation[axis] * (self.kernel_size[axis] - 1)
-                border += [total // 2, total - total // 2]
-            else:
-                border += [self.padding[axis]] * 2
-        return border
+
+def border_of(conv: _Conv) -> list[int]:
+    """The padding of a convolution as `pad` takes it: before and after, the last dimension first."""
+    if conv.padding == "valid":
+        return [0] * (2 * conv.dims)
+    border = []
+    for axis in reversed(range(conv.dims)):
+        if conv.padding == "same":
+            total = conv.dilation[axis] * (conv.kernel_size[axis] - 1)
+            border += [total // 2, total - total // 2]
+        else:
+            border += [conv.padding[axis]] * 2
+    return border
 
 
 class Conv1d(_Conv):

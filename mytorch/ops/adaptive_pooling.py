@@ -32,16 +32,16 @@ __all__ = [
 OutputSize = int | None | Sequence[int | None]
 
 
-def _bounds(space: int, size: int) -> list[tuple[int, int]]:
+def window_bounds(space: int, size: int) -> list[tuple[int, int]]:
     """Where each of `size` windows over `space` places begins and ends."""
     return [(i * space // size, -((i + 1) * space // -size)) for i in range(size)]
 
 
 @functools.cache
-def _averages(space: int, size: int) -> Any:
+def averaging_matrix(space: int, size: int) -> Any:
     """The matrix (size, space) that averages over the windows of one axis."""
     matrix = np.zeros((size, space))
-    for row, (start, end) in zip(matrix, _bounds(space, size), strict=True):
+    for row, (start, end) in zip(matrix, window_bounds(space, size), strict=True):
         row[start:end] = 1 / (end - start)
     return matrix
 
@@ -58,11 +58,11 @@ def _multiply_axes(xp: Any, x: Any, matrices: Sequence[Any]) -> Any:
 
 
 def _adaptive_forward(xp: Any, x: Any, sizes: Sizes) -> Any:
-    return _multiply_axes(xp, x, [_averages(n, size) for n, size in zip(x.shape[2:], sizes, strict=True)])
+    return _multiply_axes(xp, x, [averaging_matrix(n, size) for n, size in zip(x.shape[2:], sizes, strict=True)])
 
 
 def _adaptive_back_forward(xp: Any, g: Any, sizes: Sizes) -> Any:
-    return _multiply_axes(xp, g, [_averages(n, size).T for n, size in zip(sizes, g.shape[2:], strict=True)])
+    return _multiply_axes(xp, g, [averaging_matrix(n, size).T for n, size in zip(sizes, g.shape[2:], strict=True)])
 
 
 _adaptive_avg_pool = Primitive(
@@ -114,7 +114,7 @@ def _adaptive_max(dims: int, input: Any, output_size: Any, return_indices: bool)
     numbers = xp.arange(math.prod(space)).reshape(space)
     flat = xp.ascontiguousarray(x).reshape(*x.shape[:-dims], math.prod(space))
     chosen = xp.empty((*flat.shape[:-1], math.prod(sizes)), dtype=np.int64)
-    bounds = [_bounds(n, size) for n, size in zip(space, sizes, strict=True)]
+    bounds = [window_bounds(n, size) for n, size in zip(space, sizes, strict=True)]
     for cell, index in enumerate(np.ndindex(*sizes)):
         seen = numbers[tuple([slice(*bounds[axis][i]) for axis, i in enumerate(index)])].reshape(-1)
         chosen[..., cell] = seen[xp.argmax(flat[..., seen], axis=-1)]

@@ -91,14 +91,18 @@ _resample_back = Primitive(
 # the image, float32 at least, as in PyTorch: where they fall near an integer, rounding decides which element is taken.
 
 
-def _nearest(n: int, size: int, factor: float | None, exact: bool) -> Taps:
+def nearest_places(n: int, size: int, factor: float | None, exact: bool) -> Any:
+    """Along one axis of `n` elements, for each of `size` in the result the one that it is a copy of.
+
+    `factor` is what the size was multiplied by, None if it is to be found from the sizes.
+    """
     single = np.float32
     scale = single(1.0 / factor) if factor is not None else single(n) / single(size)
     places = np.arange(size)
     if not exact and size in (n, 2 * n):
-        return Taps((places // (size // n))[None], None)
+        return places // (size // n)
     moved = places.astype(single) + single(0.5 if exact else 0)
-    return Taps(np.minimum(np.floor(moved * scale).astype(np.int64), n - 1)[None], None)
+    return np.minimum(np.floor(moved * scale).astype(np.int64), n - 1)
 
 
 def _positions(n: int, size: int, factor: float | None, align: bool, real: Any, cubic: bool) -> tuple[Any, Any]:
@@ -176,11 +180,10 @@ _MODES = {
 }  # fmt: skip
 
 
-def _target(
-    input: Any, size: Any, scale_factor: Any, recompute: bool
+def target_sizes(
+    space: tuple[int, ...], size: Any, scale_factor: Any, recompute: bool
 ) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
-    """The result's sizes and the factors to compute positions with (None: from the sizes)."""
-    space = input.array.shape[2:]
+    """The result's sizes, from those of the input, and the factors to compute positions with (None: from the sizes)."""
     if (size is None) == (scale_factor is None):
         both = "only one of" if size is not None else "either"
         raise ValueError(f"{both} size or scale_factor should be defined")
@@ -242,7 +245,9 @@ def interpolate(
             "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
         )
     recompute = bool(recompute_scale_factor)
-    sizes, factors = _target(input, size, scale_factor, recompute or (mode == "area" and size is None))
+    sizes, factors = target_sizes(
+        input.array.shape[2:], size, scale_factor, recompute or (mode == "area" and size is None)
+    )
     if antialias and not (mode in _SMOOTH and ndim == 4):
         raise ValueError(
             "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input"
@@ -277,7 +282,7 @@ def _taps(input: Any, sizes: Any, factors: Any, mode: str, align: bool, antialia
     if antialias:
         return tuple([_antialiased(*axis, align, real, mode) for axis in axes])
     if mode.startswith("nearest"):
-        return tuple([_nearest(*axis, mode == "nearest-exact") for axis in axes])
+        return tuple([Taps(nearest_places(*axis, mode == "nearest-exact")[None], None) for axis in axes])
     found = [(_cubic if mode == "bicubic" else _linear)(*axis, align, real) for axis in axes]
     return tuple([t if t.weight is None or x.dtype.kind == "f" else _merged(t) for t in found])
 

@@ -1,13 +1,16 @@
-"""What commands print: tables of scores for people, one JSON document for programs."""
+"""What commands print: tables of scores for people, one JSON document for programs. And where `-o` may lead."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
+from mytorch.training.errors import UserError, suggest
 from mytorch.training.runs.files import to_json
 
 
@@ -52,6 +55,61 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Col
             space = " " * (width - cell_len(cell))
             cells.append(space + cell if index in right else cell + space)
         print("  ".join(cells).rstrip())
+
+
+def show_count(count: float) -> str:
+    """A large number for people.
+
+    >>> show_count(1664), show_count(12_345_678), show_count(4.1e9)
+    ('1,664', '12.3 M', '4.1 G')
+    """
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if count >= size:
+            return f"{count / size:.3g} {letter}"
+    return f"{round(count):,}"
+
+
+def show_bytes(count: float) -> str:
+    """A number of bytes for people.
+
+    >>> show_bytes(0), show_bytes(16384), show_bytes(5_000_000)
+    ('0', '16 KiB', '4.77 MiB')
+    """
+    for size, unit in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if count >= size:
+            return f"{count / size:.4g} {unit}" if count >= 1000 * size else f"{count / size:.3g} {unit}"
+    return f"{round(count)} B" if count else "0"
+
+
+def show_seconds(seconds: float) -> str:
+    """A time for people.
+
+    >>> show_seconds(0.4567), show_seconds(75), show_seconds(7322)
+    ('0.46 s', '1 min 15 s', '2 h 02 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def can_draw(stream: TextIO) -> bool:
+    """Whether a line can be drawn on the stream again and again, as on a terminal."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def check_choice(option: str, given: str, choices: Collection[str]) -> None:
+    """Raise a UserError if an option is given none of its values."""
+    if given not in choices:
+        raise UserError(f"{option}: expected one of {', '.join(choices)}, got {given!r}{suggest(given, choices)}")
+
+
+def check_output(path: Path) -> None:
+    """Raise a UserError if the file that `-o` names cannot be there, before any work is done for it."""
+    if path.is_dir():
+        raise UserError(f"-o: {path} is a directory; give the name of a file")
+    if not path.parent.is_dir():
+        raise UserError(f"-o: {path}: there is no directory {str(path.parent)!r}")
 
 
 def print_folded(text: str, first: str = "", indent: str = "") -> None:

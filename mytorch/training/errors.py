@@ -6,7 +6,7 @@ override from the command line. `suggest` writes the end of such a sentence when
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mytorch.data.names import closest, suggest
@@ -19,8 +19,18 @@ __all__ = [
     "RunFailed",
     "UserError",
     "closest",
+    "some",
     "suggest",
 ]
+
+
+def some(names: Sequence[str], most: int) -> str:
+    """The first of some names in a message.
+
+    >>> some(["crim", "zn", "indus"], 2)
+    'crim, zn, ...'
+    """
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 class UserError(Exception):

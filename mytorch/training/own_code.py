@@ -42,6 +42,15 @@ def _is_own_file(name: str) -> bool:
     return any(path.is_relative_to(folder) for folder in _own_folders)
 
 
+def is_of_a_layer(error: Exception) -> bool:
+    """Whether an error tells that a layer cannot take its input: any error of the user's own code does.
+
+    >>> is_of_a_layer(ValueError("expected 3 features")), is_of_a_layer(KeyError("lr"))
+    (True, False)
+    """
+    return isinstance(error, (RuntimeError, ValueError, IndexError, TypeError)) or bool(own_place(error))
+
+
 def told(error: BaseException) -> str:
     """An error of a user's own code in one line: what it says, and the line that it came from.
 

@@ -6,19 +6,18 @@ bit: a training that is gone on with looks at them once more, also under another
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mytorch.training.errors import suggest
-from mytorch.training.metrics.base import Direction
 
 if TYPE_CHECKING:
     from mytorch.training.building.experiment import Experiment
     from mytorch.training.config.config import Config
     from mytorch.training.config.sections import EarlyStopping
+    from mytorch.training.metrics.base import Direction
 
 DEFAULT = "validation_loss"
 
@@ -114,16 +113,6 @@ class Patience:
         by = f" by more than {self.options.min_delta:g}" if self.options.min_delta else ""
         since = f" since epoch {self.best_epoch} ({self.best:.4g})" if self.best_epoch else ""
         return f"{self.monitor.column} has not improved{by}{since}"
-
-
-def rows_of(text: str) -> list[dict[str, float | None]]:
-    """The rows of a metrics.csv that we wrote ourselves.
-
-    >>> rows_of("epoch,train_loss\\n1,0.5\\n")
-    [{'epoch': 1.0, 'train_loss': 0.5}]
-    """
-    rows = csv.DictReader(text.splitlines())
-    return [{name: float(cell) if cell else None for name, cell in row.items()} for row in rows]
 
 
 def patience_of(experiment: Experiment, rows: Iterable[Mapping[str, float | None]]) -> Patience | None:

@@ -113,7 +113,7 @@ FILES = [
 COMMANDS = [("eval", "--split", "validation"), ("resume", "train.epochs=3"), ("runs",), ("plot",), ("predict",)]
 
 
-@settings(FUZZ, max_examples=300)
+@settings(FUZZ, max_examples=150)
 @given(st.data())
 def test_files_of_a_run(folder, data):
     shutil.rmtree("runs/fuzz", ignore_errors=True)

@@ -72,7 +72,7 @@ def hooked():
     [
         (Doubled(4, 4), (4,), r"layer 0\.1 \(Doubled\) cannot be exported to ONNX: there is no rule.*to_onnx"),
         (Silent(4, 4), (4,), r"\(Silent\).*must return the name of a value"),
-        (Broken(4, 4), (4,), r"\(Broken\).*its to_onnx raised IndexError"),
+        (Broken(4, 4), (4,), r"\(Broken\).*its to_onnx failed: IndexError"),
         (Twice(), (4,), r"layer 0\.1\.inner: a to_onnx writes it more often than forward calls it"),
         (hooked(), (4,), "forward hook"),
         (nn.MaxPool1d(2, return_indices=True), (3, 4), r"\(MaxPool1d\).*several results"),

@@ -147,6 +147,11 @@ def test_a_probability_from_images(runs, mytorch_command, monkeypatch):
     np.testing.assert_allclose(run_onnx(path, np.load("images.npy").astype(np.float32)), expected, atol=1e-5)
 
 
+def test_the_class_of_a_probability_is_named(runs, mytorch_command):
+    done = mytorch_command("export", "images", "--to", "onnx", cwd=runs)
+    assert done.stdout.splitlines()[-1] == "output:  probability (float32, batch x 1): of 1"
+
+
 def test_what_the_numbers_mean_is_in_the_file(runs, mytorch_command):
     path, _ = exported(runs, mytorch_command, "classes", "onnx")
     metadata = {one.key: json.loads(one.value) for one in onnx.load(path).metadata_props}

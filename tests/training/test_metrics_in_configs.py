@@ -86,6 +86,7 @@ def test_a_config_is_written_back_equal(folder: Path) -> None:
         ("size", "KLDivLoss", 1, ["mae", "rmse", "r2"]),
     ],
 )
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides the total loss:UserWarning")
 def test_defaults_by_the_loss(folder: Path, target: str, loss: str, outputs: int, names: list[str]) -> None:
     assert [metric.name for metric in experiment(folder, target, loss, outputs).metrics] == names
     assert experiment(folder, target, loss, outputs, "[]").metrics == []

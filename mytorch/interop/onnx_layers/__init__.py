@@ -8,6 +8,7 @@ from typing import Any
 from mytorch import nn
 from mytorch.interop.onnx_graph import Emitter, Layer
 from mytorch.training.errors import UserError
+from mytorch.training.own_code import told
 
 
 @cache
@@ -37,7 +38,7 @@ def _written_by_itself(layer: Layer, module: Any, *inputs: str) -> str:
     except UserError:
         raise
     except Exception as error:  # a user's own code can raise anything
-        raise layer.cannot(f"its to_onnx raised {type(error).__name__}: {error}") from error
+        raise layer.cannot(f"its to_onnx failed: {told(error)}") from error
     if not isinstance(result, str):
         raise layer.cannot(f"its to_onnx must return the name of a value, as layer.node does, but returned {result!r}")
     return result

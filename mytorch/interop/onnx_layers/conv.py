@@ -10,7 +10,7 @@ import numpy as np
 from mytorch import nn
 from mytorch.creation.from_data import from_numpy
 from mytorch.interop.onnx_graph import Emitter, Layer, ints
-from mytorch.nn.conv import PADDING_MODES
+from mytorch.nn.conv import PADDING_MODES, border_of
 from mytorch.ops.padding import pad
 
 MODES = {"reflect": "reflect", "replicate": "edge"}  # by their names in ONNX, which has no circular one in this opset
@@ -36,7 +36,7 @@ def bordered(layer: Layer, x: str, border: Sequence[int], mode: str, value: Any 
 
 def _conv(layer: Layer, module: Any, x: str) -> str:
     layer.check_batched(module.dims + 2)
-    border = module._border()
+    border = border_of(module)
     if module.padding_mode != "zeros":
         x, border = bordered(layer, x, border, PADDING_MODES[module.padding_mode]), [0] * len(border)
     return layer.node(

@@ -11,7 +11,7 @@ from mytorch import nn
 from mytorch.interop.onnx_graph import Emitter, Layer, ints
 from mytorch.interop.onnx_layers.conv import bordered
 from mytorch.interop.onnx_layers.pooling import adaptive_average
-from mytorch.ops import interpolation
+from mytorch.ops.interpolation import nearest_places, target_sizes
 from mytorch.ops.pooling import as_numbers
 
 
@@ -88,9 +88,7 @@ def _upsample(layer: Layer, module: nn.Upsample, x: str) -> str:
     space, size = layer.shape[2:], layer.out_shape[2:]
     if module.mode == "area":
         return adaptive_average(layer, x, size)
-    _, factors = interpolation._target(
-        _Shaped(layer.shape), module.size, module.scale_factor, bool(module.recompute_scale_factor)
-    )
+    _, factors = target_sizes(space, module.size, module.scale_factor, bool(module.recompute_scale_factor))
     if module.mode.startswith("nearest"):
         return _nearest(layer, x, module.mode == "nearest-exact", factors)
     axes = list(range(2, len(layer.shape)))
@@ -116,15 +114,8 @@ def _nearest(layer: Layer, x: str, exact: bool, factors: tuple[float | None, ...
             coordinate_transformation_mode="asymmetric", nearest_mode="floor",
         )  # fmt: skip
     for axis, (n, m, factor) in enumerate(zip(space, size, factors, strict=True), start=2):
-        x = layer.node("Gather", x, interpolation._nearest(n, m, factor, exact).index[0], axis=axis)
+        x = layer.node("Gather", x, nearest_places(n, m, factor, exact), axis=axis)
     return x
-
-
-class _Shaped:
-    """What `interpolation` needs to know of an input to find the result's size."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.array = np.broadcast_to(np.float32(0), shape)
 
 
 EMITTERS: dict[type[nn.Module], Emitter] = {

@@ -15,7 +15,7 @@ import numpy as np
 from mytorch import nn
 from mytorch.interop.onnx_graph import Emitter, Layer, ints
 from mytorch.interop.onnx_layers.conv import bordered
-from mytorch.ops.adaptive_pooling import _averages, _bounds
+from mytorch.ops.adaptive_pooling import averaging_matrix, window_bounds
 from mytorch.ops.pooling import as_numbers
 
 Sizes = tuple[int, ...]
@@ -141,7 +141,7 @@ def adaptive_average(layer: Layer, x: str, size: Sequence[int]) -> str:
         rest = math.prod(shape[axis + 1 :])
         rows = layer.reshape(x, (0, math.prod(shape[1:axis]), n, rest))
         shape[axis] = m
-        x = layer.reshape(layer.node("MatMul", _averages(n, m).astype(layer.dtype), rows), shape)
+        x = layer.reshape(layer.node("MatMul", averaging_matrix(n, m).astype(layer.dtype), rows), shape)
     return x
 
 
@@ -156,7 +156,7 @@ def _adaptive_max_pool(layer: Layer, module: Any, x: str) -> str:
     if even := _even(space, size):
         return layer.node("MaxPool", x, **even)
     for axis, (n, m) in enumerate(zip(space, size, strict=True), start=2):
-        bounds = _bounds(n, m)
+        bounds = window_bounds(n, m)
         longest = max(end - start for start, end in bounds)
         # Each window by the numbers of its places; a short one names its last place again, which changes no maximum.
         places = np.array([[min(start + k, end - 1) for k in range(longest)] for start, end in bounds])

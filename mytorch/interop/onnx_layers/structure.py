@@ -21,7 +21,7 @@ def _residual(layer: Layer, module: Residual, x: str) -> str:
 
 
 def _parallel(layer: Layer, module: Parallel, x: str) -> str:
-    results = [layer.child(f"branches.{name}", branch, x) for name, branch in module.branches._modules.items()]
+    results = [layer.child(f"branches.{name}", branch, x) for name, branch in module.branches.items()]
     if module.join == "cat":
         return layer.node("Concat", *results, axis=module.dim % len(layer.out_shape))
     op = {"add": "Add", "mul": "Mul"}[module.join]

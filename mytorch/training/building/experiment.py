@@ -7,7 +7,6 @@ config: sizes that were left out are filled in, and shapes that do not fit each 
 from __future__ import annotations
 
 import dataclasses
-import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,18 @@ from mytorch import nn
 from mytorch.data.preparation import PreparationMismatchError
 from mytorch.data.prepare import PreparedData, prepare
 from mytorch.data.table import DataError
-from mytorch.random import manual_seed
 from mytorch.training.building.finetune import Start, freeze, kept_preparation, start_from, with_found_source
 from mytorch.training.building.losses import build_loss
 from mytorch.training.building.model import build_model
+from mytorch.training.building.training_options import problems_of_options
 from mytorch.training.building.trial import problems_of_a_trial
 from mytorch.training.config.config import Config, LossKind, default_metrics
 from mytorch.training.config.loss_list import part_names
 from mytorch.training.config.plot_choice import problems_of_plots
-from mytorch.training.config.training_options import problems_of
 from mytorch.training.errors import ConfigError, Problem
 from mytorch.training.metrics import ClassificationMetric, Metric, Task
 from mytorch.training.own_code import told
+from mytorch.training.random_streams import seed_streams
 
 
 @dataclasses.dataclass
@@ -88,7 +87,7 @@ def build(config: Config, *, runs_dir: Path | None = Path("runs")) -> Experiment
     data = load_data(config)
     of_classes = config.loss_kind == "binary" or data.task == "classification"
     problems = [*_check_task(config, data), *problems_of_plots(config, of_classes=of_classes)]
-    _seed(config.seed)
+    seed_streams(config.seed)
     model: nn.Module | None = None
     start: Start | None = None
     try:
@@ -103,17 +102,10 @@ def build(config: Config, *, runs_dir: Path | None = Path("runs")) -> Experiment
     loss = build_loss(config, data)
     metrics = default_metrics(data.task) if config.metrics is None else config.metrics
     experiment = Experiment(config, data, model, loss, [metric.build() for metric in metrics], start)
-    problems = problems_of(experiment) + problems_of_a_trial(experiment)
+    problems = problems_of_options(experiment) + problems_of_a_trial(experiment)
     if problems:
         raise ConfigError(problems)
     return experiment
-
-
-def _seed(seed: int) -> None:
-    """Seed our stream, whose numbers are PyTorch's, and those of NumPy and Python, from which own code may draw."""
-    manual_seed(seed)
-    np.random.seed(seed % 2**32)
-    random.seed(seed)
 
 
 def build_optimizer(experiment: Experiment) -> tuple[Any, Any]:
@@ -195,9 +187,7 @@ def _with_found_files(config: Config) -> Config:
     if not found:
         return config
     source = dataclasses.replace(source, arguments={**source.arguments, **found})
-    changed = config.model_copy(update={"dataset": config.dataset.model_copy(update={"source": source})})
-    changed._source = config._source
-    return changed
+    return config.model_copy(update={"dataset": config.dataset.model_copy(update={"source": source})})
 
 
 def _check_task(config: Config, data: PreparedData) -> Sequence[Problem]:

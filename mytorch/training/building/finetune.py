@@ -10,7 +10,6 @@ checkpoints have all. What of another run's preparation of the data is kept is w
 from __future__ import annotations
 
 import json
-import math
 import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from mytorch.tensor import Tensor
 from mytorch.training.building.model import count_parameters
 from mytorch.training.config.config import Config, find_file
 from mytorch.training.config.sections import Finetune
-from mytorch.training.errors import ConfigError, Problem, UserError, closest
+from mytorch.training.errors import ConfigError, Problem, UserError, closest, some
 from mytorch.training.runs import checkpoint
 from mytorch.training.runs.packing import unpack
 from mytorch.training.runs.run import Run
@@ -72,9 +71,7 @@ def with_found_source(config: Config, runs_dir: Path) -> Config:
         return config
     found = _find(config, config.finetune.source, runs_dir)
     finetune = config.finetune.model_copy(update={"source": found.as_posix()})
-    changed = config.model_copy(update={"finetune": finetune})
-    changed._source = config._source
-    return changed
+    return config.model_copy(update={"finetune": finetune})
 
 
 def _find(config: Config, name: str, runs_dir: Path) -> Path:
@@ -124,9 +121,11 @@ def _read_safetensors(path: Path) -> tuple[Weights, dict[str, Any]]:
 
     try:
         with safe_open(path, "np") as file:
-            is_ours = "mytorch" in (file.metadata() or {})
-        if not is_ours:
+            text = (file.metadata() or {}).get("mytorch")
+        if text is None:
             return load_file(path), {}
+        if text.startswith('{"feature_names"'):  # what `mytorch export` has written, whose metadata is no checkpoint's
+            return load_file(path), json.loads(text)
     except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
         raise UserError(f"{path}: cannot read the weights: {error}") from None
     arrays, metadata = checkpoint.load(path)
@@ -247,7 +246,7 @@ def _matching(config: Config, model: nn.Module, key: str, patterns: Iterable[str
         fitting = {name for name in tensors if any(fnmatchcase(part, pattern) for part in _with_parents(name))}
         if not fitting and not any(fnmatchcase(name, pattern) for name in modules):
             near = closest(pattern, [*modules, *tensors])
-            hint = f"did you mean {near!r}?" if near else f"there is {_some([*modules, *tensors])}"
+            hint = f"did you mean {near!r}?" if near else f"there is {some([*modules, *tensors], LISTED)}"
             problems.append(config.problem(("finetune", key, index), f"{pattern!r} fits no layer or parameter; {hint}"))
         found |= fitting
     if problems:
@@ -270,17 +269,13 @@ def _layers(names: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(map(_layer, names)))
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
-
-
 def _shape(shape: Iterable[int]) -> str:
     return str(list(shape))
 
 
 def count_frozen(model: nn.Module) -> int:
     """The number of numbers in the model that are not trained."""
-    return sum(math.prod(p.shape) for p in model.parameters() if not p.requires_grad)
+    return sum(p.numel() for p in model.parameters() if not p.requires_grad)
 
 
 def told_parameters(model: nn.Module) -> str:

@@ -10,20 +10,18 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from mytorch import nn
 from mytorch.autograd import no_grad
-from mytorch.backend.generator import default_generator
 from mytorch.creation.filled import zeros
 from mytorch.data.prepare import PreparedData
 from mytorch.tensor import Tensor
 from mytorch.training.branches import Parallel, Residual, shape_of_join
-from mytorch.training.config.components import INFERRED, OUTPUT_SIZES, Component, parameters_of
+from mytorch.training.config.components import INFERRED, OF_CHANNELS, OUTPUT_SIZES, Component, parameters_of
 from mytorch.training.config.config import Config
 from mytorch.training.config.yaml_source import Keys
 from mytorch.training.errors import ConfigError
-from mytorch.training.own_code import told
+from mytorch.training.own_code import is_of_a_layer, told
+from mytorch.training.random_streams import keeping_streams
 
 ROWS_TO_TRY = 2  # rows of zeros that are sent through each layer to find the shape of what comes out
 Shape = tuple[int, ...]  # of one row
@@ -36,8 +34,7 @@ def build_model(config: Config, data: PreparedData) -> nn.Module:
         ConfigError: a layer does not fit the one before it, or the last one does not fit the target.
     """
     shape = data.train.inputs.shape[1:]
-    # A target in columns is of numbers; else each class has a score.
-    wanted = data.train.targets.shape[1] if data.train.targets.ndim == 2 else len(data.class_names or ())
+    wanted = output_size(data)
     end: Keys
     model: nn.Module
     if isinstance(config.model, Component):
@@ -49,6 +46,11 @@ def build_model(config: Config, data: PreparedData) -> nn.Module:
     if shape != (wanted,):
         raise ConfigError([config.problem(end, _wrong_end(config, data, shape, wanted))])
     return model
+
+
+def output_size(data: PreparedData) -> int:
+    """How many numbers a row the target needs: one for each of its columns, or a score for each class."""
+    return data.train.targets.shape[1] if data.train.targets.ndim == 2 else len(data.class_names or ())
 
 
 def _wrong_end(config: Config, data: PreparedData, shape: Shape, wanted: int) -> str:
@@ -64,7 +66,7 @@ def _wrong_end(config: Config, data: PreparedData, shape: Shape, wanted: int) ->
 def _sizes(shape: Shape) -> str:
     """A shape as a message mentions it: `64 features`, `the shape (3, 8, 8)`, `a number`."""
     if len(shape) == 1:
-        return f"{shape[0]} features"
+        return "1 feature" if shape == (1,) else f"{shape[0]} features"
     return f"the shape {shape}" if shape else "one number a row without a dimension"
 
 
@@ -170,7 +172,7 @@ def _inferred_size(config: Config, path: Keys, component: Component, shape: Shap
     if not shape:
         message = f"{_called(path, component)} needs features, gets {_sizes(shape)}"
         raise ConfigError([config.problem(path, message)])
-    features = shape[0] if name in ("num_features", "in_channels", "num_channels") else shape[-1]
+    features = shape[0] if name in OF_CHANNELS else shape[-1]
     given = component.arguments.get(name)
     if given is None:
         return {name: features}
@@ -188,19 +190,17 @@ def _called(path: Keys, component: Component) -> str:
 def _shape_after(config: Config, path: Keys, component: Component, layer: nn.Module, shape: Shape) -> Shape:
     """The shape of a row of what comes out of a layer, found by sending zeros through it."""
     called = _called(path, component)
-    state = default_generator.get_state()
     layer.eval()  # no dropout masks are drawn, no running statistics change
     try:
-        with no_grad():
+        with no_grad(), keeping_streams():
             out = layer(zeros(ROWS_TO_TRY, *shape))
     except Exception as error:
-        if not (isinstance(error, (RuntimeError, ValueError, IndexError, TypeError)) or component.is_own):
+        if not (is_of_a_layer(error) or component.is_own):
             raise
         message = f"{called} cannot take rows of {' x '.join(map(str, shape))} numbers: {told(error)}"
         raise ConfigError([config.problem(path, message)]) from error
     finally:
         layer.train()
-        default_generator.set_state(state)
     if not isinstance(out, Tensor):
         raise ConfigError([config.problem(path, f"{called} gives a {type(out).__name__}, expected a tensor")])
     if out.shape[:1] != (ROWS_TO_TRY,):
@@ -223,4 +223,4 @@ def _warn_of_hidden_modules(model: nn.Module) -> None:
 
 def count_parameters(model: nn.Module) -> int:
     """The number of trainable numbers in the model."""
-    return sum(int(np.prod(p.shape)) for p in model.parameters() if p.requires_grad)
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

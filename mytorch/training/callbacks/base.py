@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mytorch import nn
 from mytorch.data.prepare import PreparedData
+from mytorch.training.config.yaml_source import parse
 from mytorch.training.errors import RunFailed, Stopped, UserError
 from mytorch.training.own_code import told
+from mytorch.training.random_streams import keeping_streams
 
 if TYPE_CHECKING:
     from mytorch.training.config.config import Config
@@ -64,8 +66,6 @@ class TrainingView:
     @functools.cached_property
     def config(self) -> dict[str, Any]:
         """The config in full, as plain data: what the run's config.yaml holds."""
-        from mytorch.training.config.yaml_source import parse
-
         data: dict[str, Any] = parse(self._training.experiment.config.to_yaml()).data
         return data
 
@@ -121,8 +121,6 @@ class Callbacks:
 
     def call(self, method: str, *arguments: Any) -> None:
         """Call a method of each that has it."""
-        from mytorch.training.loop.state import keeping_streams
-
         having = [
             (place, callback)
             for place, callback in self.callbacks.items()

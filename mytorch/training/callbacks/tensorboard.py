@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from mytorch import nn
 from mytorch.data.prepare import PreparedData
 from mytorch.training.callbacks.base import Callback, TrainingView
+from mytorch.training.config.comparing import flatten
+from mytorch.training.config.yaml_source import dump
 
 POINTS = 1000  # of the loss, over the whole training
 HISTOGRAMS = 50  # of a parameter, over the whole training
@@ -64,8 +66,6 @@ class TensorBoard(Callback):
 
     def _describe(self, training: TrainingView) -> None:
         """What stays as it is: the config, the layers, some samples."""
-        from mytorch.training.config.yaml_source import dump
-
         self.file.add("text", "config", _indented(dump(training.config)), step=training.step)
         self.file.add("text", "layers", layer_table(training.model), step=training.step)
         samples = sample_images(training.data, self.images)
@@ -174,7 +174,7 @@ def layer_table(model: nn.Module) -> str:
     lines = ["| name | layer | parameters |", "|---|---|---:|"]
     for name, module in model.named_modules():
         if not any(True for _ in module.children()):
-            count = sum(math.prod(parameter.shape) for parameter in module.parameters())
+            count = sum(parameter.numel() for parameter in module.parameters())
             lines.append(f"| {name} | {module} | {count:,} |")
     return "\n".join(lines)
 
@@ -207,8 +207,6 @@ def image_grid(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _hyperparameters(training: TrainingView, result: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:
     """The config's numbers and words, and the best scores by which TensorBoard compares runs."""
-    from mytorch.training.loop.resume import flatten
-
     keys = {key: value for key, value in flatten(training.config).items() if isinstance(value, (bool, int, float, str))}
-    best = flatten({split: dict(scores) for split, scores in result["best"].items()})
+    best = flatten(result["best"])
     return keys, {f"best/{name.replace('.', '_', 1)}": float(value) for name, value in best.items()}

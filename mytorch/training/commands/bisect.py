@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mytorch.training.commands.comparison import MISSING, differing_keys
+from mytorch.training.commands.comparison import differing_keys
 from mytorch.training.commands.difference import Difference, differences_of
+from mytorch.training.config.comparing import MISSING
 from mytorch.training.config.yaml_source import to_text
-from mytorch.training.console import print_folded, print_json, print_table
+from mytorch.training.console import can_draw, print_folded, print_json, print_table
 from mytorch.training.errors import RunFailed, UserError
 from mytorch.training.loop.replay import Lane, Record, state_arrays
 from mytorch.training.loop.resume import changes_of_data, is_harmless
@@ -24,7 +25,7 @@ from mytorch.training.loop.state import versions
 from mytorch.training.runs import checkpoint
 from mytorch.training.runs.packing import Arrays
 from mytorch.training.runs.run import Run
-from mytorch.training.runs.saving import Loaded, states
+from mytorch.training.runs.saving import Loaded, states, step_of
 
 NAMES_SHOWN = 8
 NO_KEY_EXPLAINS = (
@@ -91,6 +92,7 @@ class Result:
 
     @property
     def is_different(self) -> bool:
+        """Whether anything is."""
         return self.first is not None or bool(self.stored) or bool(self.unlike)
 
 
@@ -130,7 +132,7 @@ def _matters(key: str) -> bool:
 
 def search(runs: list[Run], *, runs_dir: Path) -> Result:
     """Compare what two runs have stored, and train again what lies between."""
-    sides = [Side(run, {_step_of(path): path for path in states(run)}) for run in runs]
+    sides = [Side(run, {step_of(path): path for path in states(run)}) for run in runs]
     starts, differing = _newest_same(sides)
     ends = [max(side.stored) for side in sides if side.stored]
     if not ends:
@@ -146,10 +148,6 @@ def search(runs: list[Run], *, runs_dir: Path) -> Result:
             result.stored_step, result.stored = differing, differences_of(left, right)
     result.notes += [message for side in sides for message in side.damaged]
     return result
-
-
-def _step_of(path: Path) -> int:
-    return int(path.stem.removeprefix("state-"))
 
 
 def _of_step(side: Side, step: int) -> Arrays:
@@ -212,7 +210,7 @@ def _compare_with_stored(sides: list[Side], records: list[Record], lanes: list[L
 
 def _show_progress(step: int | None, last: int) -> None:
     """On a terminal, how far the replay is; None wipes it away."""
-    if sys.stderr.isatty():
+    if can_draw(sys.stderr):
         text = "" if step is None else f"replaying: step {step} of {last}"
         print(f"\r{text:<40}", end="" if text else "\r", file=sys.stderr, flush=True)
 

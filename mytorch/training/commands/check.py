@@ -20,12 +20,12 @@ from mytorch.creation.from_data import from_numpy
 from mytorch.training.building.experiment import Experiment, build
 from mytorch.training.commands.layer_table import Layer, Step, measure
 from mytorch.training.config.config import load_config
-from mytorch.training.console import print_json, print_table
-from mytorch.training.errors import ConfigError, Problem, RunFailed, UserError
-from mytorch.training.loop.diagnosis import first_bad_gradient, first_bad_layer, told
+from mytorch.training.console import print_json, print_table, show_bytes, show_count
+from mytorch.training.errors import ConfigError, Problem, RunFailed, UserError, some
+from mytorch.training.loop.diagnosis import first_bad_gradient, first_bad_layer, told_of_batch
 from mytorch.training.loop.gates import gates_of_training
 from mytorch.training.loop.loop import Training
-from mytorch.training.own_code import own_place
+from mytorch.training.own_code import is_of_a_layer, own_place
 from mytorch.training.runs.run import Run
 
 UNKNOWN = "-"
@@ -46,6 +46,7 @@ class Checked:
 
     @property
     def state(self) -> str:
+        """`invalid`, `failed` or `passed`."""
         return "invalid" if self.problems else "failed" if self.failure else "passed"
 
 
@@ -100,8 +101,10 @@ def check_config(path: Path, changes: list[str], runs_dir: Path) -> Checked:
     training.model.train()
     try:
         checked.step = step = measure(training.model, training.loss, inputs, targets)
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        message = f"the first batch cannot be trained on: {told(error, inputs)}"
+    except Exception as error:
+        if not is_of_a_layer(error):
+            raise
+        message = f"the first batch cannot be trained on: {told_of_batch(error, inputs)}"
         if own_place(error):
             checked.failure = message
         else:  # the model has been tried out, so it is what the loss makes of its outputs
@@ -188,11 +191,11 @@ def _about_data(experiment: Experiment) -> dict[str, str]:
     names = data.feature_names
     inputs = " x ".join(map(str, shape)) + " numbers"
     if names:
-        inputs = f"{len(names)}: {_some(names)}"
+        inputs = f"{len(names)}: {some(names, NAMES_SHOWN)}"
     target = f"{data.target_name}: "
     if data.task == "classification":
         classes = data.class_names or []
-        target += f"{len(classes)} classes: {_some(classes)}"
+        target += f"{len(classes)} classes: {some(classes, NAMES_SHOWN)}"
     else:
         target += "a number" if data.train.targets.shape[1] == 1 else f"{data.train.targets.shape[1]} numbers"
     steps = experiment.steps_per_epoch()
@@ -203,10 +206,6 @@ def _about_data(experiment: Experiment) -> dict[str, str]:
         "training": f"{config.train.epochs} epochs of {steps} step{'s' if steps > 1 else ''}, batches of "
         f"{min(experiment.batch_size, len(data.train))}",
     }
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
 
 
 def _cells(layer: Layer, rows: int, indent: int) -> list[str]:
@@ -228,30 +227,6 @@ def _parameters(layer: Layer) -> str:
 
 def _flops(layer: Layer, rows: int) -> str:
     return UNKNOWN if layer.flops is None else show_count(layer.flops / rows)
-
-
-def show_count(count: float) -> str:
-    """A number of operations for people.
-
-    >>> show_count(1664), show_count(12_345_678), show_count(4.1e9)
-    ('1,664', '12.3 M', '4.1 G')
-    """
-    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
-        if count >= size:
-            return f"{count / size:.3g} {letter}"
-    return f"{round(count):,}"
-
-
-def show_bytes(count: float) -> str:
-    """A number of bytes for people.
-
-    >>> show_bytes(0), show_bytes(16384), show_bytes(5_000_000)
-    ('0', '16 KiB', '4.77 MiB')
-    """
-    for size, unit in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
-        if count >= size:
-            return f"{count / size:.4g} {unit}" if count >= 1000 * size else f"{count / size:.3g} {unit}"
-    return f"{round(count)} B" if count else "0"
 
 
 # --- for programs ---------------------------------------------------------------------------------------------------

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from mytorch.training.commands.run_table import RunLine, best_column_of, best_row, line_of, rows_so_far
+from mytorch.training.config.comparing import MISSING, differing, flatten
 from mytorch.training.config.yaml_source import load, to_text
-from mytorch.training.console import print_json, print_table
+from mytorch.training.console import check_output, print_json, print_table
 from mytorch.training.errors import RunFailed, UserError
-from mytorch.training.loop.resume import flatten
 from mytorch.training.runs.outcome import State, read_summary
 from mytorch.training.runs.run import Run
 
 NOT_THERE = "-"
 LONGEST = 40  # value in the table
-MISSING = object()  # of a key that a config does not have
 
 
 def compare(selectors: list[str], *, runs_dir: Path, output: Path | None = None, json: bool = False) -> None:
@@ -29,6 +28,7 @@ def compare(selectors: list[str], *, runs_dir: Path, output: Path | None = None,
     path = runs_dir / "comparison.png" if output is None else output
     if path.suffix.lower() != ".png":
         raise UserError(f"-o: expected the name of a PNG file, such as comparison.png, got {str(path)!r}")
+    check_output(path)
     names = [run.label for run in runs]
     if len(set(names)) < len(names):  # of different runs directories
         names = [str(run) for run in runs]
@@ -64,18 +64,7 @@ def differing_keys(runs: list[Run]) -> dict[str, list[Any]]:
 
     The config files are only read, not checked: a run can be compared whose data or own code is no longer there.
     """
-    configs = []
-    for run in runs:
-        if not run.config.is_file():
-            raise UserError(f"{run} has no config.yaml: its training was stopped before it began")
-        configs.append(flatten(load(run.config).data))
-    keys = dict.fromkeys(key for config in configs for key in config)
-    table = {key: [config.get(key, MISSING) for config in configs] for key in keys}
-    return {key: row for key, row in table.items() if any(not _same(row[0], value) for value in row[1:])}
-
-
-def _same(a: Any, b: Any) -> bool:
-    return a is b or (type(a) is type(b) and a == b)
+    return differing([load(run.existing_config).data for run in runs])
 
 
 def _shown(value: Any) -> str:
@@ -87,7 +76,7 @@ def scores_of(run: Run, state: State) -> dict[str, float]:
     """The scores of a run's best weights, such as `test.mae`; of a run that is not finished those in metrics.csv."""
     summary = read_summary(run) if state == "finished" else None
     if summary is not None:
-        return {f"{split}.{name}": value for split, of in summary["best"].items() for name, value in of.items()}
+        return flatten(summary["best"])
     rows = rows_so_far(run)
     row = best_row(rows, best_column_of(run)) if rows else {}
     return {

@@ -24,12 +24,11 @@ import numpy as np
 
 from mytorch.backend import atomic, blas
 from mytorch.settings import get_num_threads
-from mytorch.training.commands.check import show_bytes
-from mytorch.training.console import print_folded, print_json
+from mytorch.training.console import print_folded, print_json, show_bytes
 from mytorch.training.errors import RunFailed
 from mytorch.version import __version__
 
-REQUIRED = ("numpy", "typer", "pyyaml", "rich", "matplotlib", "pydantic", "safetensors")
+REQUIRED = ("numpy", "typer", "pyyaml", "rich", "matplotlib", "pydantic", "safetensors", "pillow")
 # What else can be used, and what brings it.
 OPTIONAL = {
     "onnx": "pip install 'mytorch[onnx]'",
@@ -66,13 +65,16 @@ class Findings:
     found: list[Finding] = field(default_factory=list)
 
     def question(self, what: str, advice: str) -> None:
+        """Note something that should be looked into."""
         self.found.append(Finding("questionable", what, advice))
 
     def broken(self, what: str, advice: str) -> None:
+        """Note something with which no training would work."""
         self.found.append(Finding("broken", what, advice))
 
     @property
     def is_broken(self) -> bool:
+        """Whether any of them is of that kind."""
         return any(finding.level == "broken" for finding in self.found)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mytorch.training.console import print_json, print_scores
-from mytorch.training.errors import UserError
+from mytorch.training.console import check_choice, print_json, print_scores
+from mytorch.training.errors import RunFailed, UserError
 from mytorch.training.loop.gates import SPLITS, Figures, Report, gates_of_eval
 from mytorch.training.loop.scoring import score
 from mytorch.training.loop.trained import load_trained
@@ -28,8 +28,7 @@ def evaluate(
 ) -> None:
     """Score a checkpoint of a run on one split; write eval.json; print the scores; check the gates of `expect`."""
     run = Run.find(runs_dir, selector)
-    if split not in SPLITS:
-        raise UserError(f"--split: expected one of {', '.join(SPLITS)}, got {split!r}")
+    check_choice("--split", split, SPLITS)
     trained = load_trained(run, which)
     experiment, path = trained.experiment, trained.path
     rows = experiment.data.splits.get(split)
@@ -49,8 +48,11 @@ def evaluate(
     if report.gates:
         report.judge(Figures.of_scores({split: scores}))
         result["gates"] = report.to_list()
-    with contextlib.suppress(PermissionError):  # someone else's run can be scored too
+    try:
         write_summary(run.eval, result)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):  # someone else's run can be scored too
+            raise RunFailed(f"cannot write {run.eval}: {error.strerror or error}") from error
     if json:
         print_json(result)
     else:

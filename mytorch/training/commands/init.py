@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from mytorch.backend import atomic
@@ -11,9 +12,9 @@ from mytorch.training.errors import UserError
 def init(directory: Path) -> None:
     """Write the starter configs and their data into a directory, so that they can be trained and changed there."""
     files = starter_files()
-    there = [directory / relative for relative in files if (directory / relative).exists()]
-    if there:
-        listed = "\n".join(f"  {path}" for path in there)
+    existing = [directory / relative for relative in files if (directory / relative).exists()]
+    if existing:
+        listed = "\n".join(f"  {path}" for path in existing)
         raise UserError(
             f"init does not write over files that are there:\n{listed}\nmove them away or choose another directory"
         )
@@ -26,7 +27,8 @@ def init(directory: Path) -> None:
     print(f"wrote {len(files)} files to {directory}:")
     for relative in files:
         print(f"  {relative}")
-    print(f"next:\n  cd {directory}\n  mytorch train configs/boston.yaml")
+    change = "" if directory.resolve() == Path.cwd() else f"  cd {shlex.quote(str(directory))}\n"
+    print(f"next:\n{change}  mytorch train configs/boston.yaml")
 
 
 def starter_files() -> dict[str, Path]:

@@ -7,7 +7,6 @@ it; weights, buffers and the batch itself do not count, since they are there any
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -159,8 +158,8 @@ def _layer(name: str, module: nn.Module) -> Layer:
     return Layer(
         name,
         type(module).__name__,
-        parameters=sum(math.prod(p.shape) for p in parameters),
-        trainable=sum(math.prod(p.shape) for p in parameters if p.requires_grad),
+        parameters=sum(p.numel() for p in parameters),
+        trainable=sum(p.numel() for p in parameters if p.requires_grad),
     )
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from mytorch.training.config.yaml_source import load
-from mytorch.training.console import print_json, print_table
-from mytorch.training.errors import ConfigError, UserError, suggest
+from mytorch.training.console import check_choice, print_json, print_table, show_seconds
+from mytorch.training.errors import ConfigError, UserError
 from mytorch.training.metrics import direction_of
 from mytorch.training.runs.files import Row, read_metrics
 from mytorch.training.runs.outcome import STATES, State, read_summary, state_of
 from mytorch.training.runs.run import Run
+from mytorch.training.stopping import DEFAULT
 
 SORT_KEYS = ("started", "name", "state", "epochs", "best", "seconds")
 
@@ -86,8 +87,9 @@ class RunLine:
 
 def show_runs(runs_dir: Path, *, state: str | None = None, sort: str = "started", json: bool = False) -> None:
     """Print the table, the newest run last unless it is sorted by something else."""
-    _check_choice("--state", state, STATES)
-    _check_choice("--sort", sort, SORT_KEYS)
+    if state is not None:
+        check_choice("--state", state, STATES)
+    check_choice("--sort", sort, SORT_KEYS)
     lines = [line_of(run) for run in Run.all(runs_dir)]
     if state is not None:
         lines = [line for line in lines if line.state == state]
@@ -99,11 +101,6 @@ def show_runs(runs_dir: Path, *, state: str | None = None, sort: str = "started"
         print_table(["run", "state", "epochs", "best", "time"], [line.cells() for line in lines], right=(2, 4))
     else:
         print(f"no run in {runs_dir} is {state}")
-
-
-def _check_choice(option: str, given: str | None, choices: tuple[str, ...]) -> None:
-    if given is not None and given not in choices:
-        raise UserError(f"{option}: expected one of {', '.join(choices)}, got {given!r}{suggest(given, choices)}")
 
 
 def line_of(run: Run) -> RunLine:
@@ -139,11 +136,8 @@ def best_row(rows: list[Row], column: str) -> Row:
 
 def best_column_of(run: Run) -> str:
     """The column of metrics.csv that tells the best epoch: the one that early stopping looks at, if the run has it."""
-    try:
-        monitor = load(run.config).data["train"]["early_stopping"]["monitor"]
-    except (ConfigError, KeyError, TypeError):
-        return "validation_loss"
-    return monitor if isinstance(monitor, str) else "validation_loss"
+    monitor = _in_config(run, "train", "early_stopping", "monitor")
+    return monitor if isinstance(monitor, str) else DEFAULT
 
 
 def best_so_far(run: Run, rows: list[Row]) -> Best | None:
@@ -157,25 +151,21 @@ def best_so_far(run: Run, rows: list[Row]) -> Best | None:
 
 def planned_epochs(run: Run) -> int | None:
     """How many epochs the run's config asks for; None if that cannot be read."""
+    epochs = _in_config(run, "train", "epochs")
+    return epochs if isinstance(epochs, int) else None
+
+
+def _in_config(run: Run, *keys: str) -> Any:
+    """What stands at this place of the run's config, which is not checked; None if it cannot be read."""
     try:
-        epochs = load(run.config).data["train"]["epochs"]
+        value = load(run.config).data
+        for key in keys:
+            value = value[key]
     except (ConfigError, KeyError, TypeError):
         return None
-    return epochs if isinstance(epochs, int) else None
+    return value
 
 
 def _first_metric(names: list[str]) -> str:
     """The first that is not the loss, or a loss of several that make it up."""
     return next((name for name in names if not name.startswith("loss")), "loss")
-
-
-def show_seconds(seconds: float) -> str:
-    """A time for people.
-
-    >>> show_seconds(0.4567), show_seconds(75), show_seconds(7322)
-    ('0.46 s', '1 min 15 s', '2 h 02 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds:.2f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"

@@ -11,13 +11,10 @@ All configs are written before the first training begins, so that a series that 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import re
 import statistics
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,17 +24,16 @@ from mytorch.backend import atomic
 from mytorch.training.building.experiment import build, located
 from mytorch.training.callbacks.base import require_packages
 from mytorch.training.commands.comparison import scores_of
-from mytorch.training.commands.run_table import show_seconds
 from mytorch.training.commands.train import train_run
 from mytorch.training.config.config import load_config
-from mytorch.training.console import print_json, print_table
+from mytorch.training.console import print_json, print_table, show_seconds
 from mytorch.training.errors import Interrupted, RunFailed, UserError
 from mytorch.training.loop.gates import Figures, Report, gates_of_training, with_options
 from mytorch.training.loop.loop import Training
 from mytorch.training.loop.resume import reopen
-from mytorch.training.runs.files import Row, read_metrics, write_summary, writing
+from mytorch.training.runs.files import Row, csv_text, read_metrics, write_summary, writing
 from mytorch.training.runs.lock import RunLock
-from mytorch.training.runs.outcome import state_of
+from mytorch.training.runs.outcome import read_summary, state_of
 from mytorch.training.runs.run import LATEST, SERIES, Run, point_latest
 from mytorch.training.runs.saving import states
 
@@ -52,6 +48,7 @@ class Series:
     path: Path
     runs: dict[str, Run]
     scores: dict[str, Scores] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)  # that each took, in all processes together
     failures: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -68,6 +65,7 @@ class Series:
 
     @property
     def name(self) -> str:
+        """That of the config."""
         return next(iter(self.runs.values())).name
 
     @property
@@ -156,6 +154,9 @@ def train_several(
     """Train a config once for each seed, each fold or each pair of them; print the scores, mean and deviation."""
     if folds is not None and folds < 2:
         raise UserError(f"--folds: expected 2 or more, got {folds}")
+    for option, given, key in (("--seeds", seeds, "seed"), ("--folds", folds, "dataset.test")):
+        if given is not None and any(text.startswith(f"{key}=") for text in overrides):
+            raise UserError(f"{option} sets {key} for each training; leave out {key}=...")
     members = members_of(seeds, folds)
     configs = {
         name: located(load_config(config_path, [*overrides, *changes]), runs_dir) for name, changes in members.items()
@@ -169,7 +170,7 @@ def train_several(
         for run, config in zip(runs, configs.values(), strict=True):
             atomic.write_text(run.config, with_options(config, expect).to_yaml())
     if not (quiet or json):
-        print(f"training {first.config.name} {len(runs)} times in {series.path}", flush=True)
+        print(f"training {first.config.name} {_counted(len(runs), 'time')} in {series.path}", flush=True)
     _train_all(series, report, runs_dir, quiet=quiet, json=json)
 
 
@@ -185,11 +186,14 @@ def resume_several(series: Series, *, runs_dir: Path, quiet: bool = False, json:
     _train_all(series, report, runs_dir, quiet=quiet, json=json)
 
 
+def _counted(number: int, what: str) -> str:
+    """`1 training`, `2 trainings`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _train_all(series: Series, report: Report, runs_dir: Path, *, quiet: bool, json: bool) -> None:
-    began = time.perf_counter()
     width = max(map(len, series.runs))
     for name, run in series.runs.items():
-        began_one = time.perf_counter()
         try:
             if state_of(run) != "finished":
                 point_latest(runs_dir, run)
@@ -203,16 +207,15 @@ def _train_all(series: Series, report: Report, runs_dir: Path, *, quiet: bool, j
             raise Interrupted(f"stopped in {run}\n{kept}", stopped.exit_code) from None
         else:
             series.scores[name] = scores_of(run, "finished")
+            summary = read_summary(run)
+            series.seconds[name] = 0.0 if summary is None else summary["seconds"]
         if not (quiet or json):
-            print(
-                f"{name:<{width}}  {_outcome(series, name)}  {show_seconds(time.perf_counter() - began_one)}",
-                flush=True,
-            )
+            print(f"{name:<{width}}  {_outcome(series, name)}", flush=True)
     if not series.scores:
         message = "\n".join(f"{name}: {failure}" for name, failure in series.failures.items())
         report.failed(RunFailed(message))
         raise RunFailed(f"every training of {series.path} failed:\n{message}")
-    _conclude(series, report, time.perf_counter() - began, quiet=quiet, json=json)
+    _conclude(series, report, sum(series.seconds.values()), quiet=quiet, json=json)
 
 
 def _train_one(run: Run) -> None:
@@ -221,7 +224,8 @@ def _train_one(run: Run) -> None:
         if states(run):
             training, _ = reopen(run, [], force=False)
         else:
-            run.metrics.unlink(missing_ok=True)  # of a training that was stopped before its first checkpoint
+            for file in (run.metrics, run.norms):  # of a training that was stopped before its first checkpoint
+                file.unlink(missing_ok=True)
             training = Training(build(load_config(run.config)), run)
         train_run(training, Report(run.name, []), quiet=True, json=False)
 
@@ -230,7 +234,8 @@ def _outcome(series: Series, name: str) -> str:
     """What a line says of a training when it has ended."""
     if name in series.failures:
         return f"failed: {series.failures[name].partition(chr(10))[0]}"
-    return "  ".join(f"{figure} {value:.4g}" for figure, value in series.of_split(name).items())
+    scores = [f"{figure} {value:.4g}" for figure, value in series.of_split(name).items()]
+    return "  ".join([*scores, show_seconds(series.seconds[name])])
 
 
 def _conclude(series: Series, report: Report, seconds: float, *, quiet: bool, json: bool) -> None:
@@ -257,7 +262,7 @@ def _conclude(series: Series, report: Report, seconds: float, *, quiet: bool, js
         print_json({"series": series.path, **summary})
     elif not quiet:
         _print_table(series, means)
-        print(f"{len(series.scores)} trainings in {show_seconds(seconds)}")
+        print(f"{_counted(len(series.scores), 'training')} in {show_seconds(seconds)}")
         print(f"scores:  {series.path / 'scores.csv'}\nsummary: {series.path / 'summary.json'}\nplot:    {plot}")
         report.print()
     if series.failures:
@@ -292,17 +297,14 @@ def mean_history(histories: Sequence[Sequence[Row]]) -> list[Row]:
 
 def to_csv(rows: Mapping[str, Mapping[str, float]]) -> str:
     """A table with a row for each training, then the mean and the deviation; a column for each figure."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     names = list(next(iter(rows.values())))
-    writer.writerow(["training", *names])
-    for title, scores in rows.items():
-        writer.writerow([title, *(repr(float(scores[name])) for name in names)])
-    return text.getvalue()
+    lines = ([title, *(repr(float(scores[name])) for name in names)] for title, scores in rows.items())
+    return csv_text([["training", *names], *lines])
 
 
 def _print_table(series: Series, means: Mapping[str, Scores]) -> None:
     figures = [name for name in means["mean"] if name.startswith(f"{series.split}.")]
-    rows = [[title, *(f"{means[title][name]:.4g}" for name in figures)] for title in ("mean", "std")]
+    titles = ("mean", "std") if len(series.scores) > 1 else ("mean",)
+    rows = [[title, *(f"{means[title][name]:.4g}" for name in figures)] for title in titles]
     print()
     print_table([series.split, *(name.partition(".")[2] for name in figures)], rows, right=range(1, len(figures) + 1))

@@ -176,7 +176,8 @@ def train_run(training: Training, report: Report, *, quiet: bool, json: bool) ->
         print_scores(summary["best"], f"epoch {summary['best_epoch']}")
         print(f"{summary['steps']} steps in {summary['seconds']:.2f} s, {told_parameters(experiment.model)}")
         print(f"metrics: {run.metrics}\nsummary: {run.summary}")
-        print(f"plots:   {', '.join(map(str, sorted(run.plots.iterdir())))}")
+        if drawn := sorted(run.plots.iterdir()):
+            print(f"plots:   {', '.join(map(str, drawn))}")
         report.print()
     training.callbacks.call("on_train_end", summary)
     training.callbacks.raise_failure(f"the training is complete: {run}")

@@ -20,17 +20,20 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 
-from mytorch.backend.generator import default_generator
 from mytorch.training.config.composites import INSIDE, idle_arguments, resolve_inside, unknown_keys, write_branches
 from mytorch.training.config.faults import ComponentError, Fault
 from mytorch.training.config.wording import OUT_OF_LIMITS, describe, expected, explain
 from mytorch.training.errors import suggest
 from mytorch.training.own_code import told
+from mytorch.training.random_streams import keeping_streams
 
 Kind = Literal["layer", "loss", "optimizer", "scheduler", "dataset", "metric", "callback"]
 
 # Arguments of layers that the incoming data decides: they may be left out, the builder reads them off it.
 INFERRED = frozenset({"in_features", "in_channels", "num_features", "normalized_shape", "num_channels", "input_size"})
+
+# Those of them that are the size of the first dimension of a sample, the channels; the others are that of the last.
+OF_CHANNELS = frozenset({"in_channels", "num_features", "num_channels"})
 
 # Arguments of a model that is one module, of which the target decides how large they are: they may be left out.
 OUTPUT_SIZES = frozenset({"out_features", "num_classes"})
@@ -41,7 +44,7 @@ FILLED_BY_RUN = frozenset({"T_max", "total_steps"})
 # Schedulers that PyTorch's documentation steps after every batch; all others are stepped after every epoch.
 STEPPED_PER_BATCH = frozenset({"OneCycleLR", "CyclicLR"})
 
-# Arguments of losses for which the word stands for numbers that `losses` computes from the training rows.
+# Arguments of losses for which the word stands for numbers that `building.losses` computes from the training rows.
 BALANCED = "balanced"
 MAY_BE_BALANCED = frozenset({
     ("CrossEntropyLoss", "weight"),
@@ -82,6 +85,7 @@ class Parameter:
 
     @property
     def required(self) -> bool:
+        """Whether it has no default."""
         return self.default is inspect.Parameter.empty
 
     @functools.cached_property
@@ -346,7 +350,7 @@ def _to_plain(default: Any) -> Any:
 
 
 def _try_out(component: Component, registry: Registry) -> None:
-    """Calls the constructor, which knows best what its arguments may be; the random stream is left as it was.
+    """Calls the constructor, which knows best what its arguments may be; the random streams are left as they were.
 
     Layers whose size the data decides, and layers that hold others, are left to the builder, which has both.
     """
@@ -358,11 +362,8 @@ def _try_out(component: Component, registry: Registry) -> None:
     if component.kind == "scheduler":
         supplied |= component.schedule_length(epochs=100, batches=100, per_batch=component.steps_per_batch)
     known = {name: value for name, value in component.arguments.items() if name not in component.balanced}
-    state = default_generator.get_state()
-    try:
+    with keeping_streams():
         replace(component, arguments=known).build(**supplied)
-    finally:
-        default_generator.set_state(state)
 
 
 def _has_number(value: Any, test: Callable[[float], bool]) -> bool:

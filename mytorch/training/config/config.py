@@ -26,7 +26,16 @@ from mytorch.training.config.components import (
     standard_registries,
 )
 from mytorch.training.config.imports import OwnFiles, UnimportableError
-from mytorch.training.config.loss_list import OF_A_PROBABILITY, Loss, LossKind, LossTerm, WrittenLoss, kind_of, terms_of
+from mytorch.training.config.loss_list import (
+    OF_A_PROBABILITY,
+    Loss,
+    LossKind,
+    LossTerm,
+    WrittenLoss,
+    kind_of,
+    part_names,
+    terms_of,
+)
 from mytorch.training.config.model_key import Model, WrittenModel
 from mytorch.training.config.overrides import apply_overrides
 from mytorch.training.config.sections import (
@@ -129,6 +138,9 @@ class Config(Section):
             metric = component.build()
             if scored_as not in (None, metric.task):
                 message = f"{component.type} is for {metric.task}, and {self.loss_name} for {scored_as}"
+                faults.append(Fault(("metrics", index), message))
+            if metric.name in ("loss", *part_names(self.loss)):
+                message = f"{metric.name} is what the loss is called among the scores; give the metric another name"
                 faults.append(Fault(("metrics", index), message))
             if metric.name in names:
                 faults.append(Fault(("metrics", index), f"{metric.name} is listed twice"))

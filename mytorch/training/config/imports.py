@@ -21,9 +21,9 @@ from typing import Any
 
 from mytorch import data, nn, optim
 from mytorch.optim import lr_scheduler
-from mytorch.training.callbacks.base import Callback
 from mytorch.training.config.components import Kind, Registries
 from mytorch.training.config.own_dataset import as_source
+from mytorch.training.errors import suggest
 from mytorch.training.metrics import Metric
 from mytorch.training.own_code import add_own_folder, own_place
 
@@ -157,7 +157,10 @@ def _place(file: Path, error: BaseException) -> str:
 
 def _said(error: Exception) -> str:
     """An error in one line; Python shows of an error in the syntax where it was found."""
-    return f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    message = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    if isinstance(error, ImportError) and "relative import" in message:
+        message += "; a file beside it is imported by its name alone: from helpers import width"
+    return message
 
 
 # --- what the names in a file are -----------------------------------------------------------------------------------
@@ -174,6 +177,8 @@ def _kind_of(name: str, thing: Any, module: ModuleType) -> Kind | None:
 
 
 def _bases() -> tuple[tuple[Kind, type], ...]:
+    from mytorch.training.callbacks.base import Callback
+
     return (
         ("layer", nn.Module),
         ("optimizer", optim.Optimizer),
@@ -201,7 +206,24 @@ def _what_it_lacks(thing: Any) -> str | None:
         return f"is abstract: it has to define {', '.join(sorted(thing.__abstractmethods__))}"
     needed = ("task", "direction") if issubclass(thing, Metric) else ()
     missing = [name for name in needed if not hasattr(thing, name)]
-    return f"has no {missing[0]}" if missing else None
+    if missing:
+        return f"has no {missing[0]}"
+    if issubclass(thing, Metric) and thing.direction not in ("min", "max"):
+        return f"has the direction {thing.direction!r}, expected 'min' or 'max'"
+    return _uncalled_method(thing)
+
+
+def _uncalled_method(thing: Any) -> str | None:
+    """The method of a callback that was meant to be called, and is not."""
+    from mytorch.training.callbacks.base import Callback
+
+    if not issubclass(thing, Callback):
+        return None
+    called = [name for name in vars(Callback) if name.startswith("on_")]
+    for name in dir(thing):
+        if name.startswith("on_") and name not in called:
+            return f"has a method {name}, which is never called{suggest(name, called)}"
+    return None
 
 
 def _why_unusable(thing: Any, module: ModuleType) -> str | None:

@@ -1,6 +1,6 @@
-"""Which options of `train` make sense together and with the data: all that is wrong, found before anything is trained.
+"""Which options of `train` make sense together: all that is wrong, found before anything is built.
 
-`faults_of` looks at the config alone, `problems_of` at all that was built from it.
+What does not fit the data is found by `building.training_options`.
 """
 
 from __future__ import annotations
@@ -8,11 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mytorch.training.config.components import Fault
-from mytorch.training.errors import Problem
-from mytorch.training.stopping import monitor_of
 
 if TYPE_CHECKING:
-    from mytorch.training.building.experiment import Experiment
     from mytorch.training.config.config import Config
 
 NEEDS_CLOSURE = "LBFGS"  # computes the loss several times in a step
@@ -41,29 +38,3 @@ def faults_of(config: Config) -> list[Fault]:
         message = f"expected an epoch of this training, at most {train.epochs}, got {train.swa.start_epoch}"
         faults.append(Fault(("train", "swa", "start_epoch"), message))
     return faults
-
-
-def problems_of(experiment: Experiment) -> list[Problem]:
-    """What does not fit the data, the metrics or the loss."""
-    config, train = experiment.config, experiment.config.train
-    problems: list[Problem] = []
-
-    def direction_of(path: tuple[str, ...], column: str) -> str | None:
-        try:
-            return monitor_of(column, experiment).direction
-        except ValueError as error:
-            problems.append(config.problem(path, str(error)))
-            return None
-
-    if train.early_stopping is not None:
-        direction_of(("train", "early_stopping", "monitor"), train.early_stopping.monitor)
-    if train.scheduler_monitor is not None and config.scheduler is not None:
-        best = direction_of(("train", "scheduler_monitor"), train.scheduler_monitor)
-        if best is not None and config.scheduler.arguments["mode"] != best:
-            which = "lowest" if best == "min" else "highest"
-            message = f"{train.scheduler_monitor} is best where it is {which}; write mode: {best}"
-            problems.append(config.problem(("scheduler", "mode"), message))
-    if train.accumulate > 1 and any(getattr(part, "reduction", "mean") == "sum" for part in experiment.loss.modules()):
-        message = "several batches are made one by the mean over their rows, but the loss has reduction: sum"
-        problems.append(config.problem(("train", "accumulate"), message))
-    return problems

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from mytorch import nn
-from mytorch.backend.generator import default_generator
 from mytorch.creation.from_data import from_numpy
 from mytorch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from mytorch.training.building.experiment import Experiment
+from mytorch.training.random_streams import keeping_streams
 
 
 class Averaging:
@@ -46,16 +46,13 @@ class Averaging:
         """Take the weights after an epoch, counted from 1, into the mean.
 
         The running statistics of batch norms are computed anew, by a pass over the training rows. What layers draw in
-        it is not missed: the random stream is where it was.
+        it is not missed: the random streams are where they were.
         """
         if self.averaged is None or self.swa is None or epoch < self.swa.start_epoch:
             return
         self.averaged.update_parameters(self.model)
-        stream = default_generator.get_state()
-        try:
+        with keeping_streams():
             update_bn(self._batches(), self.averaged.module)
-        finally:
-            default_generator.set_state(stream)
 
     def _batches(self) -> Iterator[Any]:
         """The inputs of the training rows: shuffled if the training's are, but each time in the same order.

@@ -8,7 +8,7 @@ import numpy as np
 
 from mytorch import nn
 from mytorch.tensor import Tensor
-from mytorch.training import own_code
+from mytorch.training.own_code import told
 
 
 def first_bad_layer(model: nn.Module, inputs: Any) -> str:
@@ -44,16 +44,11 @@ def first_bad_gradient(model: nn.Module) -> str:
     return "each gradient is finite, but together they are too large for float32"
 
 
-def is_of_a_layer(error: Exception) -> bool:
-    """Whether an error tells that a layer cannot take its input: any error of the user's own code does."""
-    return isinstance(error, (RuntimeError, ValueError, IndexError, TypeError)) or bool(own_code.own_place(error))
-
-
-def told(error: Exception, inputs: Any) -> str:
-    """An error of a layer, with the line of the user's own file that it came from, if it did."""
+def told_of_batch(error: Exception, inputs: Any) -> str:
+    """An error of a layer that got these inputs, with the line of the user's own file that it came from, if it did."""
     advice = (
         "\nThe batch has one row; another dataset.batch_size may leave more for the last batch."
         if len(inputs) == 1
         else ""
     )
-    return f"{own_code.told(error)}{advice}"
+    return f"{told(error)}{advice}"

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from mytorch.backend import atomic
 from mytorch.training.building.experiment import Experiment
+from mytorch.training.config.comparing import flatten
 from mytorch.training.config.config import Config
 from mytorch.training.config.sections import Expectation
 from mytorch.training.errors import ConfigError, Place, Problem, RunFailed, UserError, closest
@@ -52,7 +53,7 @@ class Figures:
         >>> Figures.of_scores({"test": {"loss": 0.25, "mae": 2.5}}).values
         {'test.loss': 0.25, 'test.mae': 2.5}
         """
-        return cls({f"{split}.{name}": value for split, named in scores.items() for name, value in named.items()})
+        return cls(flatten(scores))
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class Limit:
         return f"{self.name} {self.sign} {self.limit:.15g}"
 
     def judge(self, figures: Figures) -> Outcome:
+        """Compare the figure with the limit."""
         value = figures.values[self.name]
         passed = _HOLDS[self.sign](value, self.limit)
         got = _shortest(value, lambda shown: _HOLDS[self.sign](shown, self.limit))
@@ -122,6 +124,7 @@ class Fall:
         return f"{self.name} falls by {amount} by epoch {self.by_epoch}"
 
     def judge(self, figures: Figures) -> Outcome:
+        """Compare the figure of the epoch with that of the first."""
         column = self.name.replace(".", "_", 1)
         at = {row["epoch"]: value for row in figures.history if (value := row[column]) is not None}
         # A training that was stopped early is judged by its last epoch.
@@ -245,9 +248,7 @@ def with_options(config: Config, options: Sequence[str]) -> Config:
             gates[gate.name] = Expectation(**limits)
         except ValidationError as error:
             raise UserError(f"--expect {gate}: {error.errors()[0]['ctx']['error']}") from None
-    changed = config.model_copy(update={"expect": gates})
-    changed._source = config._source
-    return changed
+    return config.model_copy(update={"expect": gates})
 
 
 def parse_option(text: str) -> Limit:

@@ -1,12 +1,4 @@
-"""The training loop: epochs of steps, a row of metrics after each, checkpoints, and a check that all stays finite.
-
->>> from mytorch.training.loop.loop import gradient_norm
->>> import mytorch
->>> w = mytorch.nn.Parameter(mytorch.tensor([3.0, 4.0]))
->>> (w * w).sum().backward()
->>> gradient_norm([w])
-10.0
-"""
+"""The training loop: epochs of steps, a row of metrics after each, checkpoints, and a check that all stays finite."""
 
 from __future__ import annotations
 
@@ -33,14 +25,15 @@ from mytorch.training.building.model import count_parameters
 from mytorch.training.callbacks.base import Callbacks
 from mytorch.training.errors import RunFailed, Stopped
 from mytorch.training.loop.averaging import Averaging
-from mytorch.training.loop.diagnosis import first_bad_gradient, first_bad_layer, is_of_a_layer, told
-from mytorch.training.loop.norms import norms_row, open_norms
+from mytorch.training.loop.diagnosis import first_bad_gradient, first_bad_layer, told_of_batch
+from mytorch.training.loop.norms import gradient_norm, norms_row, open_norms
 from mytorch.training.loop.prediction_table import predictions_of, write_predictions
 from mytorch.training.loop.progress import Progress
 from mytorch.training.loop.schedule import Schedule
 from mytorch.training.loop.scoring import predict, score
 from mytorch.training.loop.signals import StopRequest
 from mytorch.training.loop.state import capture, fingerprint, versions
+from mytorch.training.own_code import is_of_a_layer
 from mytorch.training.runs import checkpoint
 from mytorch.training.runs.files import MetricsLog, metric_columns, write_summary
 from mytorch.training.runs.run import Run
@@ -63,6 +56,7 @@ class Sums:
     parts: tuple[float, ...] = ()  # of each loss of a list
 
     def as_tuple(self) -> tuple[float, float, float, tuple[float, ...]]:
+        """For a checkpoint, in the order of the fields."""
         return self.loss, self.norms, self.rate, self.parts
 
     def add_parts(self, values: Iterable[float], rows: int) -> None:
@@ -276,12 +270,15 @@ class Training:
         """Add up the gradients of the batches, each weighted by its rows; returns the mean loss over all rows."""
         rows, mean = _rows(batches), 0.0
         for inputs, *targets in batches:
+            taker = "model"
             try:
-                loss = self.loss(self.model(inputs), *targets)
+                output, taker = self.model(inputs), "loss"
+                loss = self.loss(output, *targets)
             except Exception as error:
                 if not is_of_a_layer(error):
                     raise
-                raise RunFailed(f"{self.place()}: the model cannot take this batch: {told(error, inputs)}") from error
+                message = f"the {taker} cannot take this batch: {told_of_batch(error, inputs)}"
+                raise RunFailed(f"{self.place()}: {message}") from error
             value = loss.item()
             if must_be_finite:
                 if not math.isfinite(value):
@@ -472,16 +469,6 @@ class Training:
 
 def _rows(batches: Iterable[Batch]) -> int:
     return sum(len(inputs) for inputs, *_ in batches)
-
-
-def gradient_norm(parameters: Iterable[Any]) -> float:
-    """The 2-norm of all gradients taken together; parameters without a gradient count as 0."""
-    total = 0.0
-    for p in parameters:
-        if p.grad is not None:
-            g = p.grad.array.ravel(order="K")
-            total += float(np.dot(g, g))
-    return math.sqrt(total)
 
 
 def weights_of(model: nn.Module) -> Weights:

@@ -1,6 +1,6 @@
-"""How large the weights of each layer and their gradients are: norms.csv, a row an epoch, which `plot_layers` draws.
+"""How large weights and gradients are. norms.csv has those of each layer, a row an epoch, which `plot_layers` draws.
 
-It costs a dot product for each parameter and its gradient, so it is done once an epoch, not for every step: the
+That costs a dot product for each parameter and its gradient, so it is done once an epoch, not for every step: the
 gradients are those of the epoch's last step.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from mytorch.training.runs.files import MetricsLog
 def layer_norms(model: nn.Module) -> dict[str, float | None]:
     """The 2-norm of each trainable parameter (``weight:NAME``) and of its gradient (``gradient:NAME``, None without).
 
-    The names are the same for every call, so that they are the columns of a table, as `run.MetricsLog` writes it.
+    The names are the same for every call, so that they are the columns of a table, as `MetricsLog` writes it.
 
     >>> import mytorch
     >>> model = nn.Linear(2, 1, bias=False)
@@ -50,6 +51,22 @@ def open_norms(path: Path, model: nn.Module, so_far: str = "") -> MetricsLog:
     return MetricsLog(path, columns, so_far)
 
 
+def gradient_norm(parameters: Iterable[Any]) -> float:
+    """The 2-norm of all gradients taken together; parameters without a gradient count as 0.
+
+    >>> import mytorch
+    >>> w = nn.Parameter(mytorch.tensor([3.0, 4.0]))
+    >>> (w * w).sum().backward()
+    >>> gradient_norm([w])
+    10.0
+    """
+    return math.sqrt(sum(_square(p.grad.array) for p in parameters if p.grad is not None))
+
+
 def _norm(array: np.ndarray[Any, Any]) -> float:
+    return math.sqrt(_square(array))
+
+
+def _square(array: np.ndarray[Any, Any]) -> float:
     values = array.ravel(order="K")
-    return math.sqrt(float(np.dot(values, values)))
+    return float(np.dot(values, values))

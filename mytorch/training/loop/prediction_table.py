@@ -12,7 +12,6 @@ training uses them: with mean 1 over the split.
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -28,6 +27,7 @@ from mytorch.training.building.experiment import Experiment
 from mytorch.training.errors import UserError
 from mytorch.training.loop.scoring import as_scored, true_values
 from mytorch.training.metrics.base import softmax
+from mytorch.training.runs.files import csv_text
 
 COLUMNS = ["split", "row", "target", "prediction"]
 PROBABILITY = "probability:"
@@ -81,11 +81,11 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     classes = [f"{PROBABILITY}{name}" for name in predictions.class_names or ()]
     has_weights = any(part.weights is not None for part in predictions.parts.values())
     with atomic.replacing(path) as file:
-        file.write(_to_csv([[*COLUMNS, *(["weight"] if has_weights else []), *classes]]))
+        file.write(csv_text([[*COLUMNS, *(["weight"] if has_weights else []), *classes]]).encode())
         for name, part in predictions.parts.items():
             for start in range(0, len(part.rows), ROWS_AT_ONCE):
                 columns = _columns(part, slice(start, start + ROWS_AT_ONCE), predictions.class_names)
-                file.write(_to_csv(zip(repeat(name), *columns)))
+                file.write(csv_text(zip(repeat(name), *columns)).encode())
 
 
 def _columns(part: Part, rows: slice, class_names: list[str] | None) -> Iterator[list[Any]]:
@@ -99,12 +99,6 @@ def _columns(part: Part, rows: slice, class_names: list[str] | None) -> Iterator
     if part.probabilities is not None:
         for column in part.probabilities[rows].T:
             yield [f"{value:.9g}" for value in column.tolist()]
-
-
-def _to_csv(rows: Any) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
 
 
 def read_predictions(path: Path) -> Predictions:

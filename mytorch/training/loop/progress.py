@@ -7,12 +7,13 @@ epochs are.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TextIO
+
+from mytorch.training.console import can_draw
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -37,7 +38,7 @@ class Progress:
     def __init__(self, total_epochs: int, mode: Mode = "auto", stream: TextIO | None = None) -> None:
         self.total_epochs = total_epochs
         self.stream = sys.stderr if stream is None else stream
-        self.mode = mode if mode != "auto" else "live" if _is_terminal(self.stream) else "plain"
+        self.mode = mode if mode != "auto" else "live" if can_draw(self.stream) else "plain"
         self._every = -(-total_epochs // _PLAIN_LINES)
         self._seen = 0  # epochs of this process; a resumed run begins at a later epoch
         self._live: RichProgress | None = None
@@ -79,10 +80,6 @@ class Progress:
             width = len(str(self.total_epochs))
             values = "  ".join(f"{value:<{len(value.split()[0]) + 10}}" for value in _values(fields))
             print(f"epoch {epoch:{width}}/{self.total_epochs}  {values}".rstrip(), file=self.stream, flush=True)
-
-
-def _is_terminal(stream: TextIO) -> bool:
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _live_line(stream: TextIO) -> RichProgress:

@@ -28,7 +28,8 @@ from mytorch.training.loop.loop import Training
 from mytorch.training.loop.progress import Progress
 from mytorch.training.loop.resume import config_of
 from mytorch.training.loop.signals import StopRequest
-from mytorch.training.loop.state import keeping_streams, restore, state_of
+from mytorch.training.loop.state import restore, state_of
+from mytorch.training.random_streams import keeping_streams
 from mytorch.training.runs.packing import Arrays, pack
 from mytorch.training.runs.run import Run
 from mytorch.training.runs.saving import Loaded
@@ -48,6 +49,7 @@ class AfterEachStep(StopRequest):
 
     @property
     def signal(self) -> int | None:  # type: ignore[override]
+        """Asked for after every step, and between steps too."""
         if self.training.steps == self.seen:
             return None
         self.seen = self.training.steps
@@ -156,7 +158,6 @@ class Lane:
             self.steps_per_epoch = training.steps_per_epoch
             if self.start is not None:
                 restore(training, self.start)
-                training.state_path, training.saved_steps = self.start.path, training.steps
             self._watch(training)
             if self._look(training):
                 return

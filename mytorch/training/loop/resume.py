@@ -6,13 +6,13 @@ difference would make it a training that never was, so it is listed and has to b
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from mytorch.backend import atomic
 from mytorch.training.building.experiment import Experiment, build, schedule_length
+from mytorch.training.config.comparing import MISSING, differing
 from mytorch.training.config.config import Config, check, load_config
 from mytorch.training.config.wording import show
 from mytorch.training.config.yaml_source import parse
@@ -20,13 +20,12 @@ from mytorch.training.errors import UserError
 from mytorch.training.loop.gates import gates_of_training
 from mytorch.training.loop.loop import Training
 from mytorch.training.loop.state import fingerprint, metrics_text, restore, versions
-from mytorch.training.runs.files import writing
+from mytorch.training.runs.files import rows_of, writing
 from mytorch.training.runs.outcome import read_summary
 from mytorch.training.runs.run import Run
 from mytorch.training.runs.saving import Loaded, newest_whole, put_aside
-from mytorch.training.stopping import best_column, patience_of, rows_of
+from mytorch.training.stopping import best_column, patience_of
 
-MISSING = object()
 MAKES_COLUMNS = re.compile(r"metrics|dataset\.validation|loss\.\d+\.type")  # of metrics.csv
 STEPS = ("train.scheduler_step", "train.accumulate")  # what a scheduler counts
 
@@ -40,9 +39,7 @@ def reopen(run: Run, overrides: list[str], *, force: bool) -> tuple[Training, li
     Raises:
         UserError: the run is finished, has no checkpoint to go on from, or keys were changed that must not be.
     """
-    if not run.config.is_file():
-        raise UserError(f"{run} has no config.yaml: its training was stopped before it began; nothing is lost")
-    config = load_config(run.config, overrides)
+    config = load_config(run.existing_config, overrides)
     refuse_finished(run, config)
     loaded = newest_whole(run)
     before = config_of(loaded, run)
@@ -74,7 +71,6 @@ def reopen(run: Run, overrides: list[str], *, force: bool) -> tuple[Training, li
     if other_best:
         training.forget_best()
         notes.append("the best epoch is told by another figure: it is looked for among the epochs to come")
-    training.state_path, training.saved_steps = loaded.path, training.steps
     if changes or data_changes:
         # From here on this is the run's own config. The training begins with a checkpoint that says so.
         with writing(run, "nothing was trained"):
@@ -85,14 +81,9 @@ def reopen(run: Run, overrides: list[str], *, force: bool) -> tuple[Training, li
 
 def refuse_finished(run: Run, config: Config) -> None:
     """UserError if the run is complete, with the way to train it further."""
-    if not run.summary.is_file():
-        return
-    try:
-        summary = json.loads(run.summary.read_text(encoding="utf-8"))
-        epochs, state = summary["epochs"], summary["state"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return  # no summary that we wrote: the checkpoints decide
-    if state == "finished" and epochs >= config.train.epochs:
+    summary = read_summary(run)  # without one that we wrote the checkpoints decide
+    if summary is not None and summary["epochs"] >= config.train.epochs:
+        epochs = summary["epochs"]
         raise UserError(
             f"{run} is finished: all {epochs} epochs are trained\n"
             f"to train it further: mytorch resume {run.quoted} train.epochs={2 * epochs}"
@@ -120,33 +111,10 @@ def config_of(loaded: Loaded, run: Run) -> Config:
     return check(source)
 
 
-def flatten(value: Any, path: str = "") -> dict[str, Any]:
-    """Nested YAML data as one mapping from `model.0.out_features` and the like to plain values.
-
-    >>> flatten({"train": {"epochs": 3}, "model": ["ReLU"]})
-    {'train.epochs': 3, 'model.0': 'ReLU'}
-    """
-    if isinstance(value, Mapping):
-        items: Any = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    else:
-        return {path: value}
-    flat: dict[str, Any] = {}
-    for key, item in items:
-        flat |= flatten(item, f"{path}.{key}" if path else str(key))
-    return flat
-
-
 def differences(before: Config, after: Config) -> dict[str, str]:
     """The keys that differ, each with a line such as `train.epochs: 100 -> 200`."""
-    old, new = (flatten(parse(config.to_yaml()).data) for config in (before, after))
-    lines = {}
-    for key in {**old, **new}:
-        a, b = old.get(key, MISSING), new.get(key, MISSING)
-        if a is MISSING or b is MISSING or a != b or type(a) is not type(b):
-            lines[key] = f"{key}: {_shown(a)} -> {_shown(b)}"
-    return lines
+    rows = differing([parse(config.to_yaml()).data for config in (before, after)])
+    return {key: f"{key}: {_shown(old)} -> {_shown(new)}" for key, (old, new) in rows.items()}
 
 
 def _shown(value: Any) -> str:

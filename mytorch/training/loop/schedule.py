@@ -25,6 +25,12 @@ def warmup_factor(step: int, warmup: int) -> float:
     return min(1.0, step / (warmup + 1))
 
 
+def warmup_steps(experiment: Experiment) -> int:
+    """How many steps the warm-up has; 0 without one."""
+    train = experiment.config.train
+    return train.warmup_steps or (train.warmup_epochs or 0) * experiment.steps_per_epoch()
+
+
 class Schedule:
     """When a training's scheduler is stepped, and with what; the rates that its steps are taken with."""
 
@@ -33,7 +39,7 @@ class Schedule:
         self.optimizer, self.scheduler = optimizer, scheduler
         self.per_step = train.scheduler_step == "batch"
         self.monitor = train.scheduler_monitor
-        self.warmup = train.warmup_steps or (train.warmup_epochs or 0) * experiment.steps_per_epoch()
+        self.warmup = warmup_steps(experiment)
         self.swa = train.swa
 
     def rate(self, step: int, epoch: int) -> float:

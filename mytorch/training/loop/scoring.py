@@ -14,6 +14,8 @@ from mytorch.creation.from_data import from_numpy
 from mytorch.data.prepare import Split
 from mytorch.training.building.experiment import Experiment
 from mytorch.training.building.losses import values_of_parts
+from mytorch.training.errors import RunFailed
+from mytorch.training.own_code import is_of_a_layer, told
 
 ROWS_AT_ONCE = 4096  # bounds the memory of a forward pass; part of the numbers' definition (order of summing)
 
@@ -45,11 +47,19 @@ def score(experiment: Experiment, split: Split, output: np.ndarray[Any, Any] | N
 
     Regression metrics are in the target's own units, losses in those of the training.
     Where the rows have weights, all of them are weighted.
+
+    Raises:
+        RunFailed: the loss refuses what the model gives.
     """
     if output is None:
         output = predict(experiment.model, split.inputs)
-    with no_grad():
-        loss = experiment.loss(from_numpy(output), *split.for_loss()).item()
+    try:
+        with no_grad():
+            loss = experiment.loss(from_numpy(output), *split.for_loss()).item()
+    except Exception as error:
+        if not is_of_a_layer(error):
+            raise
+        raise RunFailed(f"{experiment.config.loss_name} cannot take the model's outputs: {told(error)}") from error
     parts = values_of_parts(experiment.loss)
     prediction, target = as_scored(experiment, output), true_values(experiment, split)
     metrics = {metric.name: metric(prediction, target, split.weights) for metric in experiment.metrics}

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mytorch.backend.generator import Generator, default_generator
 from mytorch.creation.from_data import from_numpy
 from mytorch.data.prepare import PreparedData, Split
 from mytorch.optim.lr_scheduler import ReduceLROnPlateau
 from mytorch.training.errors import UserError
+from mytorch.training.random_streams import get_streams, set_streams
+from mytorch.training.runs.files import rows_of
 from mytorch.training.runs.packing import Arrays, pack, unpack
 from mytorch.training.runs.saving import Loaded
-from mytorch.training.stopping import patience_of, rows_of
+from mytorch.training.stopping import patience_of
 from mytorch.version import __version__
 
 if TYPE_CHECKING:
@@ -62,7 +60,7 @@ def state_of(training: Training) -> dict[str, Any]:
         "averaged": training.averaging.state_dict(),
         "optimizer": training.optimizer.state_dict(),
         "scheduler": None if training.scheduler is None else training.scheduler.state_dict(),
-        "random": _streams(),
+        "random": get_streams(),
         "sums": training.sums.as_tuple(),
         "pass": None if training.batches_left is None else _pack_pass(training),
     }
@@ -93,6 +91,7 @@ def restore(training: Training, loaded: Loaded, *, new_schedule: bool = False) -
         if name in tree["unsaved_buffers"]:
             buffer.array[...] = tree["unsaved_buffers"][name]
     training.epoch, training.steps = metadata["epoch"], metadata["step"]
+    training.state_path, training.saved_steps = loaded.path, training.steps
     training.seconds_before = metadata["seconds"]
     training.good_epoch, training.good_weights = tree["good"]
     training.best_epoch, training.best_value, training.best_weights = tree["best"]
@@ -111,7 +110,7 @@ def restore(training: Training, loaded: Loaded, *, new_schedule: bool = False) -
         else:
             lost.append("the data or its batches are others: the epoch that was begun starts again")
     lost += _restore_optimizer(training, tree, new_schedule)
-    _set_streams(tree["random"])
+    set_streams(tree["random"])
     return lost
 
 
@@ -172,36 +171,6 @@ def _unpack_pass(state: dict[str, Any]) -> dict[str, Any]:
 def _batches(training: Training) -> dict[str, int]:
     """What the steps of an epoch are made of."""
     return {"batch_size": training.experiment.batch_size, "accumulate": training.accumulate}
-
-
-# --- random streams -------------------------------------------------------------------------------------------------
-
-
-def _streams() -> dict[str, Any]:
-    """Our stream, and those of NumPy and Python, from which a layer of the user's own may draw."""
-    version, words, cached = random.getstate()
-    return {
-        "mytorch": Generator.get_state(default_generator),
-        "numpy": np.random.get_state(),
-        "python": [version, np.array(words, np.uint32), cached],
-    }
-
-
-def _set_streams(streams: dict[str, Any]) -> None:
-    Generator.set_state(default_generator, streams["mytorch"])
-    np.random.set_state(streams["numpy"])
-    version, words, cached = streams["python"]
-    random.setstate((version, tuple(words.tolist()), cached))
-
-
-@contextmanager
-def keeping_streams() -> Iterator[None]:
-    """The random streams as they were before the `with` block, whatever it has drawn from them."""
-    before = _streams()
-    try:
-        yield
-    finally:
-        _set_streams(before)
 
 
 # --- what it was trained on -----------------------------------------------------------------------------------------

@@ -43,8 +43,9 @@ def load_trained(run: Run, which: str = "best") -> Trained:
     Raises:
         UserError: the run has no config, the weights cannot be read or do not fit it, or the data is not there.
     """
+    config = load_config(run.existing_config)
     path, weights, metadata = _read_checkpoint(run, which)
-    experiment = build(load_config(run.config), runs_dir=None)
+    experiment = build(config, runs_dir=None)
     return _with_weights(run, experiment, path, weights, metadata)
 
 
@@ -56,8 +57,8 @@ def load_model(run: Run, which: str = "best") -> Trained:
     Raises:
         UserError: the run has no config, or the weights cannot be read or do not fit it.
     """
+    config = load_config(run.existing_config)
     path, weights, metadata = _read_checkpoint(run, which)
-    config = load_config(run.config)
     try:
         preparation = Preparation.from_dict(metadata["preparation"])
         shape = tuple(map(int, metadata["inputs"]["shape"]))
@@ -74,8 +75,6 @@ def load_model(run: Run, which: str = "best") -> Trained:
 
 
 def _read_checkpoint(run: Run, which: str) -> tuple[Path, dict[str, Any], dict[str, Any]]:
-    if not run.config.is_file():
-        raise UserError(f"{run} has no config.yaml: its training was stopped before it began")
     path = {"best": run.best_checkpoint, "last": run.last_checkpoint}.get(which, Path(which))
     return path, *checkpoint.load(path)
 

@@ -18,10 +18,11 @@ from mytorch.training.loop.replay import train_on
 from mytorch.training.loop.resume import changes_of_data, config_of
 from mytorch.training.loop.state import capture, metrics_text, restore
 from mytorch.training.runs import checkpoint
+from mytorch.training.runs.files import rows_of
 from mytorch.training.runs.packing import Arrays, pack, unpack
 from mytorch.training.runs.run import Run
 from mytorch.training.runs.saving import Loaded, states
-from mytorch.training.stopping import patience_of, rows_of
+from mytorch.training.stopping import patience_of
 
 # What the parts of a checkpoint are called for people; they are compared in this order.
 PARTS = {
@@ -111,7 +112,6 @@ def _train(run: Run, start: Loaded, steps: int) -> dict[int, Digests]:
     with Run.throwaway(run.name) as copy:
         training = Training(experiment, copy)
         restore(training, start)
-        training.state_path, training.saved_steps = start.path, training.steps
         last = training.steps + steps
         seen: dict[int, Digests] = {}
 

@@ -35,6 +35,7 @@ NAMED_CURVES = len(PALETTE)  # more classes than this: the worst ones get a colo
 WORST = 4
 FADED = "#BDBDBD"
 QUARTERS = (0, 0.25, 0.5, 0.75, 1)
+OVER_CURVES = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}  # behind text, for it to be read
 STEPS_ALONG = 1000  # points of a curve as long as a side of its axes; more cannot be seen
 
 
@@ -96,7 +97,7 @@ def _tell_areas(axes: Sequence[Axes], curve: Curves, name: str) -> None:
     offset, side = (3, "bottom") if curve.share < 0.9 else (-4, "top")
     axes[1].annotate(
         f"share of the rows {curve.share:.2g}", (0, curve.share), (4, offset),
-        textcoords="offset points", color=GREY, fontsize=8, va=side,
+        textcoords="offset points", color=GREY, fontsize=8, va=side, bbox=OVER_CURVES,
     )  # fmt: skip
 
 
@@ -178,8 +179,7 @@ def plot_calibration(
             upper.plot(predicted, share, "o-", color=BLUE, markersize=4.5, linewidth=1.2, clip_on=False)
         upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that came true")
         upper.text(
-            0.97, 0.05, "below the line: probabilities too high", color=GREY, fontsize=8, ha="right",
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
+            0.97, 0.05, "below the line: probabilities too high", color=GREY, fontsize=8, ha="right", bbox=OVER_CURVES,
         )  # fmt: skip
 
         lower = add_axes(figure, whole, (72, 58, 360, 90))

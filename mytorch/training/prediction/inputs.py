@@ -11,11 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+import numpy as np
+
 from mytorch.data.idx import looks_like_idx, read_idx_header
+from mytorch.data.npy_source import open_npy
 from mytorch.data.prepare import Preparation
 from mytorch.data.text import matching_files
 from mytorch.training.config.config import Config
-from mytorch.training.errors import UserError
+from mytorch.training.errors import UserError, some
 from mytorch.training.prediction.arrays import Arrays, Images, shown_shape
 from mytorch.training.prediction.samples import Inputs, Notes
 from mytorch.training.prediction.tables import STDIN, Tables
@@ -68,13 +71,11 @@ def find_inputs(
         raise UserError(f"--{option} is for CSV files, and {files[0]} is {_CALLED[kind]}")
     dtype = stored_as["dtype"]  # None: a table
     if preparation.text_columns or (kind != "npy" and dtype is None):
-        listed = ", ".join(preparation.columns[:5]) + (", ..." if len(preparation.columns) > 5 else "")
         raise UserError(
-            f"{files[0]}: is {_CALLED[kind]}, but the model was trained on a table with the columns {listed}; give "
-            "a CSV file"
+            f"{files[0]}: is {_CALLED[kind]}, but the model was trained on a table with the columns "
+            f"{some(preparation.columns, 5)}; give a CSV file"
         )
-    holds_pixels = kind == "png" or (kind == "idx" and read_idx_header(files[0]).dtype.kind in "iu")
-    if holds_pixels and divide is None and dtype.startswith("float"):
+    if divide is None and dtype is not None and dtype.startswith("float") and _holds_pixels(kind, files[0]):
         raise UserError(
             f"{files[0]}: pixels are whole numbers, and the model was trained on arrays of {dtype}: write what the "
             "pixels were divided by for training, such as --divide 255 for numbers from 0 to 1, or --divide 1"
@@ -82,6 +83,12 @@ def find_inputs(
     if kind == "png":
         return Images(files, preparation, shape, divide)
     return Arrays(files, kind, preparation, shape, divide)
+
+
+def _holds_pixels(kind: Kind, file: str) -> bool:
+    if kind == "npy":
+        return open_npy(file).dtype == np.uint8
+    return kind == "png" or read_idx_header(file).dtype.kind in "iu"
 
 
 def _files(name: str) -> list[str]:
@@ -116,6 +123,8 @@ def _kind(file: str) -> Kind:
         raise UserError(f"{file}: images are read as PNG; convert it")
     if ".idx" in name or "-ubyte" in name:
         return "idx"
+    if not os.path.isfile(file):  # a pipe, which can be read only once; a reader says what is wrong with others
+        return "csv"
     try:
         with open(file, "rb") as opened:
             return _kind_of_content(_unpacked_start(opened))

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from mytorch.backend import atomic
 from mytorch.data.shortest import shortest_decimals
-from mytorch.training.errors import RunFailed, UserError
+from mytorch.training.console import check_output
+from mytorch.training.errors import RunFailed
 
 __all__ = ["Format", "Lines", "number_cells", "opened_output"]
 
@@ -99,10 +100,7 @@ def opened_output(path: Path | None) -> Iterator[BinaryIO]:
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
         return
-    if path.is_dir():
-        raise UserError(f"-o: {path} is a directory; give the name of a file")
-    if not path.parent.is_dir():
-        raise UserError(f"-o: {path}: there is no directory {str(path.parent)!r}")
+    check_output(path)
     try:
         is_device = path.exists() and not path.is_file()  # or a pipe, which nothing may take the place of
         with open(path, "wb") if is_device else atomic.replacing(path) as file:

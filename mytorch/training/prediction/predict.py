@@ -23,11 +23,13 @@ import numpy as np
 from mytorch.creation.from_data import from_numpy
 from mytorch.data.table import DataError
 from mytorch.training.building.experiment import Experiment
+from mytorch.training.console import can_draw
 from mytorch.training.errors import Interrupted, RunFailed, UserError
-from mytorch.training.loop.diagnosis import told
+from mytorch.training.loop.diagnosis import told_of_batch
 from mytorch.training.loop.scoring import ROWS_AT_ONCE, as_scored, evaluation_mode
 from mytorch.training.loop.trained import load_model
 from mytorch.training.metrics.base import softmax
+from mytorch.training.own_code import is_of_a_layer
 from mytorch.training.prediction.inputs import find_inputs
 from mytorch.training.prediction.output import Format, Lines, number_cells, opened_output
 from mytorch.training.prediction.samples import Inputs, Notes, Samples, in_batches
@@ -111,8 +113,11 @@ def _write(
         for samples in in_batches(inputs.parts(), batch_size):
             try:
                 output = experiment.model(from_numpy(samples.inputs)).array
-            except (RuntimeError, ValueError, IndexError, TypeError) as error:
-                raise RunFailed(f"the model cannot take rows {rows} and on: {told(error, samples.inputs)}") from error
+            except Exception as error:
+                if not is_of_a_layer(error):
+                    raise
+                message = told_of_batch(error, samples.inputs)
+                raise RunFailed(f"the model cannot take rows {rows} and on: {message}") from error
             file.write(head + answers.written(samples, output))
             head = b""  # with the first rows: where nothing can be read, nothing is written
             rows += len(output)
@@ -199,7 +204,7 @@ class _Shown:
 
     def __init__(self, output: Path | None, quiet: bool) -> None:
         elsewhere = output is not None or not sys.stdout.isatty()
-        self.live = not quiet and elsewhere and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.live = not quiet and elsewhere and can_draw(sys.stderr)
 
     def __enter__(self) -> _Shown:
         if self.live:

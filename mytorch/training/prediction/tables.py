@@ -20,6 +20,7 @@ from mytorch.data.prepare import Preparation
 from mytorch.data.sources import CSV
 from mytorch.data.table import DataError, Table
 from mytorch.training.config.config import Config
+from mytorch.training.errors import some
 from mytorch.training.prediction.samples import Notes, Samples
 
 __all__ = ["STDIN", "TableSettings", "Tables"]
@@ -112,12 +113,11 @@ class Tables:
         wanted = self.preparation.columns
         missing = [name for name in wanted if name not in header]
         if missing:
-            listed = ", ".join(map(repr, missing[:10])) + (", ..." if len(missing) > 10 else "")
             hint = did_you_mean(missing[0], [name for name in header if name not in wanted])
             several = "columns" if len(missing) > 1 else "column"
             raise DataError(
-                f"{file}: no {several} {listed}, which the model was trained with{hint or ';'} "
-                f"the columns are: {', '.join(header[:20])}{', ...' if len(header) > 20 else ''}"
+                f"{file}: no {several} {some([repr(name) for name in missing], 10)}, which the model was trained with"
+                f"{hint or ';'} the columns are: {some(header, 20)}"
             )
         for name in self.names:
             if name not in header:

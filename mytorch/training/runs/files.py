@@ -8,7 +8,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -83,6 +83,7 @@ class MetricsLog:
         self._write([_cell(column, row[column]) for column in self.columns])
 
     def close(self) -> None:
+        """Close the file; all rows are in it."""
         self._file.close()
 
     def __enter__(self) -> MetricsLog:
@@ -94,12 +95,11 @@ class MetricsLog:
         self.close()
 
     def _write(self, cells: Sequence[str]) -> None:
-        line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(cells)
-        data = line.getvalue().encode()
+        line = csv_text([cells])
+        data = line.encode()
         while data:
             data = data[self._file.write(data) :]
-        self._lines.append(line.getvalue())
+        self._lines.append(line)
 
 
 def _cut_back(path: Path, so_far: bytes) -> None:
@@ -117,6 +117,17 @@ def _cell(column: str, value: float | None) -> str:
     return str(int(value)) if column == "epoch" else repr(float(value))
 
 
+def csv_text(rows: Iterable[Iterable[Any]]) -> str:
+    """Rows as CSV.
+
+    >>> csv_text([["split", "loss"], ["a,b", 0.1]])
+    'split,loss\\n"a,b",0.1\\n'
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
 def read_metrics(path: str | os.PathLike[str]) -> list[Row]:
     """The rows of a metrics.csv: ``epoch`` an ``int``, all else ``float``, an empty cell ``None``.
 
@@ -128,6 +139,15 @@ def read_metrics(path: str | os.PathLike[str]) -> list[Row]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot read the metrics: {getattr(error, 'strerror', None) or error}") from None
+    return rows_of(text, path)
+
+
+def rows_of(text: str, path: Path = Path("metrics.csv")) -> list[Row]:
+    """The rows in the text of a metrics.csv, as `read_metrics` gives them; `path` is for messages.
+
+    >>> rows_of("epoch,train_loss\\n1,0.5\\n2,")
+    [{'epoch': 1, 'train_loss': 0.5}]
+    """
     lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
     if not lines or lines[0][:1] != ["epoch"]:
         raise UserError(f"{path}: expected a metrics.csv whose first column is 'epoch'")

@@ -174,6 +174,13 @@ class Run:
         return self.path / "config.yaml"
 
     @property
+    def existing_config(self) -> Path:
+        """The same, which is read next. Raises `UserError` if it is not there."""
+        if not self.config.is_file():
+            raise UserError(f"{self} has no config.yaml: its training was stopped before it began; nothing is lost")
+        return self.config
+
+    @property
     def metrics(self) -> Path:
         return self.path / "metrics.csv"
 
@@ -217,18 +224,6 @@ class Run:
     def plots(self) -> Path:
         return self.path / "plots"
 
-    @property
-    def loss_plot(self) -> Path:
-        return self.plots / "loss.png"
-
-    @property
-    def predictions_plot(self) -> Path:
-        return self.plots / "predictions.png"
-
-    @property
-    def confusion_plot(self) -> Path:
-        return self.plots / "confusion.png"
-
 
 # --- making a run -------------------------------------------------------------------------------------------
 
@@ -253,7 +248,9 @@ def _check_name(name: str) -> None:
 def _making(runs_dir: Path, name: str) -> Iterator[Path]:
     """The folder of the runs of this name, made if it is not there; `UserError` if nothing can be made in it."""
     _check_name(name)
-    folder = runs_dir / name
+    folder, pointer = runs_dir / name, runs_dir / LATEST
+    if pointer.is_dir() and not pointer.is_symlink():
+        raise UserError(f"{pointer} is a directory, but that name is kept for the link to the newest run; move it away")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not folder.resolve().is_relative_to(runs_dir.resolve()):
@@ -281,8 +278,6 @@ def _make_unique(folder: Path, stamp: str) -> Path:
 def point_latest(runs_dir: Path, run: Run) -> None:
     """Let ``runs_dir/latest`` name the run, in one step, so that it names a whole run at every moment."""
     pointer = runs_dir / LATEST
-    if pointer.is_dir() and not pointer.is_symlink():
-        raise UserError(f"{pointer} is a directory, but that name is kept for the link to the newest run; move it away")
     target = run.path.relative_to(runs_dir)
     # Windows cannot replace a link to a directory in one step, and lets few users make one.
     if os.name != "nt":

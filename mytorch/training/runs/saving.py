@@ -24,7 +24,7 @@ from mytorch.training.runs.run import Run
 if TYPE_CHECKING:
     from mytorch.training.config.sections import Checkpoint
 
-_STATE = re.compile(r"state-(\d+)\.safetensors")
+_STATE = re.compile(r"state-\d+\.safetensors")
 DAMAGED = ".damaged"  # added to the name of one that cannot be read, so that it is neither used nor written over
 
 # Without orders: after the first epoch, then every 10 seconds, and never more than a fiftieth of the time on it.
@@ -75,18 +75,24 @@ class Loaded:
 
 def states(run: Run) -> list[Path]:
     """The checkpoints of a run, newest first."""
-    found = []
+    found: list[Path] = []
     with contextlib.suppress(OSError):
-        for path in run.checkpoints.iterdir():
-            match = _STATE.fullmatch(path.name)
-            if match:
-                found.append((int(match.group(1)), path))
-    return [path for _, path in sorted(found, reverse=True)]
+        found = [path for path in run.checkpoints.iterdir() if _STATE.fullmatch(path.name)]
+    return sorted(found, key=step_of, reverse=True)
+
+
+def step_of(path: Path) -> int:
+    """The step after which a checkpoint was written, by its name.
+
+    >>> step_of(Path("checkpoints/state-00000900.safetensors"))
+    900
+    """
+    return int(path.stem.removeprefix("state-"))
 
 
 def newest_step(run: Run) -> int:
     """The step of the newest checkpoint, whole or not; 0 if there is none."""
-    return next((int(path.stem.removeprefix("state-")) for path in states(run)), 0)
+    return next(map(step_of, states(run)), 0)
 
 
 def write_state(run: Run, step: int, arrays: Arrays, metadata: Mapping[str, Any], keep: int) -> Path:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mytorch.ops.interpolation import _antialiased, _cubic, _linear, _nearest
+from mytorch.ops.interpolation import Taps, _antialiased, _cubic, _linear, nearest_places
 from mytorch.ops.windows import Geometry
 
 
@@ -17,7 +17,7 @@ def samples(draw):
         draw(n(0), n(0), beta=1, alpha=1),
     ]
     real = np.float64
-    nearest = (_nearest(3, 2, None, False),)
+    nearest = (Taps(nearest_places(3, 2, None, False)[None], None),)
     linear = (_linear(2, 5, None, False, real),)
     both = (_linear(2, 3, None, True, real), _cubic(3, 2, 0.7, False, real))
     smooth = (_antialiased(5, 2, None, False, real, "bilinear"),)

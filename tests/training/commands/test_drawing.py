@@ -223,3 +223,11 @@ def test_predictions_of_a_column_of_zeros_and_ones(folder):
     assert predictions.class_names == ["0", "1"]
     test = predictions.parts["test"]
     np.testing.assert_allclose(test.probabilities[:, 1], 1 / (1 + np.exp(-outputs["test"].ravel())), rtol=1e-6)
+
+
+def test_a_training_without_plots_does_not_speak_of_them(mytorch_command, tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "dataset: boston\nmodel: Linear\nloss: MSELoss\noptimizer: {type: SGD, lr: 1e-6}\ntrain: {epochs: 1}\nplots: []\n"
+    )
+    lines = mytorch_command("train", "c.yaml", cwd=tmp_path).stdout.splitlines()
+    assert lines[-1].startswith("summary: ")

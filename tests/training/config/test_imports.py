@@ -46,6 +46,7 @@ KINDS = """
 import abc
 from mytorch import nn, optim, data
 from mytorch.optim.lr_scheduler import LRScheduler
+from mytorch.training.callbacks import Callback
 from mytorch.training.metrics import RegressionMetric, Metric
 
 class Twice(nn.Module):
@@ -94,6 +95,18 @@ class NoTask(Metric, abc.ABC):
 class Stream(data.IterableDataset):
     pass
 
+class Upwards(RegressionMetric):
+    direction = "up"
+    def start(self): pass
+    def add(self, prediction, target, weights): pass
+    def result(self): return 0.0
+
+class Looker(Callback):
+    def on_epoch_ends(self, training, row): pass
+
+class LossAgain(Worst):
+    type = "loss"
+
 class Plain:
     pass
 
@@ -113,7 +126,7 @@ def test_a_class_counts_by_what_it_is(tmp_path):
     added = {kind: set(after[kind].classes) - set(before[kind].classes) for kind in before}
     assert {kind: names for kind, names in added.items() if names} == {
         "layer": {"Twice", "Alias"}, "loss": {"Square", "OwnLoss"}, "optimizer": {"Descent"}, "scheduler": {"Slower"},
-        "metric": {"worst"}, "dataset": {"Rows", "Loads"},
+        "metric": {"worst", "loss"}, "dataset": {"Rows", "Loads"},
     }  # fmt: skip
     assert all(after[kind].own == names for kind, names in added.items())
 
@@ -125,6 +138,10 @@ def test_a_class_counts_by_what_it_is(tmp_path):
         ("model", "[factory]", "unknown layer 'factory': in own.py is a function, not a class"),
         ("model", "[Plain]", "unknown layer 'Plain': in own.py derives from no class such as Module"),
         ("metrics", "[NoTask]", "unknown metric 'NoTask': in own.py is abstract: it has to define add, check, extra, result, start"),
+        ("metrics", "[Upwards]", "unknown metric 'Upwards': in own.py has the direction 'up', expected 'min' or 'max'"),
+        ("metrics", "[loss]", "loss is what the loss is called among the scores; give the metric another name"),
+        ("log", "[Looker]", "unknown callback 'Looker': in own.py has a method on_epoch_ends, which is never called; did you "
+         "mean 'on_epoch_end'?"),
         ("dataset", "Stream", "unknown dataset 'Stream': in own.py is a stream; a data set of a config has __len__ and __getitem__"),
         ("model", "[Square]", "'Square' is a loss, not a layer"),
         ("loss", "Twice", "'Twice' is a layer, not a loss"),
@@ -182,6 +199,8 @@ def test_ones_own_comes_before_one_of_mytorch(folder):
          "others import need not be listed"),
         ("def make():\n    pass\n", "own.yaml:1:11: imports.0: DIR/own.py defines no class that a config can name, such as a "
          "Module; make in own.py is a function, not a class. A file that others import need not be listed"),
+        ("from .helper import broken\n", "own.yaml:1:11: imports.0: DIR/own.py:1: ImportError: attempted relative import with no "
+         "known parent package; a file beside it is imported by its name alone: from helpers import width"),
         ("from helper import broken\n", "own.yaml:1:11: imports.0: DIR/helper.py:2: NameError: name 'nothing' is not defined"),
     ],
 )  # fmt: skip
@@ -398,6 +417,82 @@ def test_losses_and_metrics_are_tried_before_the_training(folder, section, name,
     folder.own(LOSSES)
     said = folder.fails(**{section: name}).partition(": ")[2]
     assert said.partition(". Did you mean")[0] == message
+
+
+STEPS = """
+from mytorch import nn, optim
+from mytorch.optim.lr_scheduler import LRScheduler
+
+class Stepless(optim.Optimizer):
+    def __init__(self, params, lr: float):
+        super().__init__(params, {"lr": lr})
+
+class Forgets(optim.SGD):
+    def __init__(self, params, lr: float):
+        self.lr = lr
+
+class Words(LRScheduler):
+    def get_lr(self):
+        return ["slow"]
+
+class Double(nn.Module):
+    def forward(self, x):
+        return x.double()
+"""
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "message"),
+    [
+        ("optimizer", "{type: Stepless, lr: 0.1}", "optimizer: Stepless cannot take a step: NotImplementedError"),
+        ("optimizer", "{type: Forgets, lr: 0.1}", "optimizer: Forgets cannot take a step: AttributeError: 'Forgets' object has no "
+         "attribute '"),
+        ("scheduler", "Words", "scheduler: Words cannot take a step: could not convert string to float: 'slow'"),
+        ("model", "[Double, {type: Linear, out_features: 1}]", "model: what one layer gives, another cannot take: linear(): expected "
+         "both operands to have the same dtype"),
+    ],
+)  # fmt: skip
+def test_steps_are_tried_before_the_training(folder, section, value, message):
+    folder.own(STEPS)
+    assert folder.fails(**{section: value}).partition(": ")[2].startswith(message)
+
+
+def test_a_loss_with_parameters_is_warned_of(folder):
+    folder.own("""
+from mytorch import nn, ones
+
+class Scaled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(ones(1))
+    def forward(self, output, target):
+        return ((output - target) * self.scale).abs().mean()
+""")
+    with pytest.warns(UserWarning, match="^Scaled has parameters of its own, which are not trained: only those of the"):
+        build(folder.config(loss="Scaled"))
+
+
+@pytest.mark.parametrize("model", ["Cut", "[{type: Linear, out_features: 1}, Stop]"])
+def test_a_model_that_gradients_cannot_follow_is_an_error_before_the_training(folder, model):
+    folder.own("""
+from mytorch import nn
+
+class Cut(nn.Module):
+    def __init__(self, in_features: int):
+        super().__init__()
+        self.last = nn.Linear(in_features, 1)
+    def forward(self, x):
+        return self.last(x).detach()
+
+class Stop(nn.Module):
+    def forward(self, x):
+        return x.detach()
+""")
+    said = folder.fails(model=model).partition(": ")[2]
+    assert said == (
+        "model: the output does not depend on any trained parameter in a way that gradients can follow; "
+        ".detach(), NumPy and .item() end their way"
+    )
 
 
 def test_the_schema_knows_own_data_sets(tmp_path):

@@ -160,3 +160,39 @@ def test_memory_does_not_grow_with_the_input(far):
     before, after = map(int, done.stdout.split())
     assert after - before < 8 * 1024  # kilobytes; the rows that came more are 10 MB as text, and more as numbers
     assert len((far / "out.csv").read_text().splitlines()) == 800_001
+
+
+def test_what_ones_own_layer_raises_is_told_with_its_line(mytorch_command, tmp_path):
+    (tmp_path / "own.py").write_text(
+        "from mytorch import nn\nclass Positive(nn.Module):\n    def forward(self, x):\n"
+        "        if (x < 0).any():\n            raise KeyError('below 0')\n        return x\n"
+    )
+    (tmp_path / "rows.csv").write_text("a,y\n1,2\n2,4\n3,6\n4,8\n")
+    (tmp_path / "c.yaml").write_text(
+        "imports: [own.py]\ndataset: {type: csv, path: rows.csv, target: y}\n"
+        "model: [Positive, {type: Linear, out_features: 1}]\nloss: MSELoss\n"
+        "optimizer: {type: SGD, lr: 0.01}\ntrain: {epochs: 1}\nplots: []\n"
+    )
+    mytorch_command("train", "c.yaml", "-q", cwd=tmp_path)
+    (tmp_path / "new.csv").write_text("a\n1\n-1\n")
+    failed = mytorch_command("predict", "latest", "new.csv", "-o", "out.csv", cwd=tmp_path, check=1)
+    assert "error: the model cannot take rows 0 and on: KeyError: 'below 0'" in failed.stderr
+    assert "own.py:5)" in failed.stderr
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_terminal_shows_how_far_it_is(mytorch_command, tmp_path, monkeypatch):
+    (tmp_path / "rows.csv").write_text("a,y\n1,2\n2,4\n3,6\n4,8\n")
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {type: csv, path: rows.csv, target: y}\nmodel: [{type: Linear, out_features: 1}]\nloss: MSELoss\n"
+        "optimizer: {type: SGD, lr: 0.01}\ntrain: {epochs: 1}\nplots: []\n"
+    )
+    mytorch_command("train", "c.yaml", "-q", cwd=tmp_path)
+    monkeypatch.setattr("mytorch.training.prediction.predict.can_draw", lambda stream: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # what rich takes for a terminal
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("time.perf_counter", iter(range(1000)).__next__)  # each look at the clock is a second later
+    shown = mytorch_command("predict", "latest", "rows.csv", "-o", "out.csv", "--batch-size", "2", cwd=tmp_path).stderr
+    assert "4 rows" in shown
+    assert "rows/s" in shown
+    assert mytorch_command("predict", "latest", "rows.csv", "-o", "out.csv", "-q", cwd=tmp_path).stderr == ""
