@@ -34,8 +34,8 @@ def printed(source, name):
 
 
 def words_and_numbers(text):
-    # Widths of printed tensors may differ with the rounding of a number's last digit.
-    return re.sub(r"\s+", " ", NUMBER.sub("#", text)), NUMBER.findall(text)
+    # Widths of printed tensors may differ with the rounding of a number's last digit, or the sign of one that is nearly 0.
+    return re.sub(r"\s+", " ", NUMBER.sub("#", text)).replace("[ ", "["), NUMBER.findall(text)
 
 
 def close(mine, other):
