@@ -206,3 +206,12 @@ def test_the_documentation_shows_what_is_printed(mytorch_command, tmp_path):
     printed = mytorch_command(*command.split()[2:], cwd=tmp_path).stdout
     assert len(lines) == 18
     assert "\n".join(lines) in printed
+
+
+def test_a_layer_that_no_memory_holds(folder, mytorch_command):
+    pad = "model.0={type: ConstantPad1d, padding: [0, 1000000000000000], value: 1.0}"
+    done = mytorch_command("check", "small.yaml", pad, cwd=folder, check=2)
+    assert (
+        "model.0: layer 0 (ConstantPad1d) cannot take rows of 13 numbers: MemoryError: Unable to allocate"
+        in done.stderr
+    )

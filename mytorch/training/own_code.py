@@ -42,13 +42,17 @@ def _is_own_file(name: str) -> bool:
     return any(path.is_relative_to(folder) for folder in _own_folders)
 
 
+# What a layer raises at inputs that it cannot take, or at sizes that no memory holds.
+OF_A_LAYER = (RuntimeError, ValueError, IndexError, TypeError, MemoryError, OverflowError)
+
+
 def is_of_a_layer(error: Exception) -> bool:
     """Whether an error tells that a layer cannot take its input: any error of the user's own code does.
 
     >>> is_of_a_layer(ValueError("expected 3 features")), is_of_a_layer(KeyError("lr"))
     (True, False)
     """
-    return isinstance(error, (RuntimeError, ValueError, IndexError, TypeError)) or bool(own_place(error))
+    return isinstance(error, OF_A_LAYER) or bool(own_place(error))
 
 
 def told(error: BaseException) -> str:
