@@ -21,6 +21,14 @@ app = typer.Typer(
 RunsDir = Annotated[Path, typer.Option(help="The directory that holds all runs.", show_default=True)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+RunOrLatest = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RUN",
+        help="A run directory, or the beginning of a run's name; the latest run if left out.",
+        show_default=False,
+    ),
+]
 Expect = Annotated[
     list[str] | None,
     typer.Option(
@@ -118,14 +126,7 @@ Examples:
   mytorch resume runs/boston/20260131-142501 --verify --steps 50"""
 )
 def resume(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RUN",
-            help="A run directory, or the beginning of a run's name; the latest run if left out.",
-            show_default=False,
-        ),
-    ] = None,
+    run: RunOrLatest = None,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(
@@ -197,14 +198,7 @@ Examples:
   mytorch eval --expect 'test.mae<=2.5' --junit gates.xml""",
 )
 def evaluate(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RUN",
-            help="A run directory, or the beginning of a run's name; the latest run if left out.",
-            show_default=False,
-        ),
-    ] = None,
+    run: RunOrLatest = None,
     checkpoint: Annotated[str, typer.Option(help="best, last, or a checkpoint file.")] = "best",
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     expect: Expect = None,
@@ -371,14 +365,7 @@ Examples:
   mytorch plot boston"""
 )
 def plot(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RUN",
-            help="A run directory, or the beginning of a run's name; the latest run if left out.",
-            show_default=False,
-        ),
-    ] = None,
+    run: RunOrLatest = None,
     runs_dir: RunsDir = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -404,14 +391,7 @@ def export(
             "pytorch: a script that trains the same in PyTorch.",
         ),
     ],
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RUN",
-            help="A run directory, or the beginning of a run's name; the latest run if left out.",
-            show_default=False,
-        ),
-    ] = None,
+    run: RunOrLatest = None,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -70,7 +70,10 @@ def mytorch_process():
 
 @pytest.fixture(scope="session")
 def mytorch_command():
-    """The command line in this process, which is quicker; a traceback fails the test. Returns `stdout` and `stderr`."""
+    """The command line in this process, which is quicker; a traceback fails the test.
+
+    `check` is the exit code, or a set of those that may come. Returns `returncode`, `stdout` and `stderr`.
+    """
     import typer
 
     import cli
@@ -89,7 +92,8 @@ def mytorch_command():
             pytest.raises(SystemExit) as ended,
         ):
             cli.main()
-        assert (ended.value.code or 0) == check, out.getvalue() + err.getvalue()
-        return SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue())
+        code = ended.value.code or 0
+        assert code in (check if isinstance(check, set) else {check}), out.getvalue() + err.getvalue()
+        return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
 
     return run

@@ -5,24 +5,17 @@ They go through `mytorch check`, which reads, builds and tries out a config with
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import io
 import math
 import resource
-import sys
-import warnings
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
-import typer
 import yaml
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-import cli
 from mytorch.training.config.components import standard_registries
 from mytorch.training.config.json_schema import config_schema
 
@@ -31,8 +24,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # which the command line prin
 CASES = 5000
 PARTS = 8  # which run side by side
 MEMORY = 6 << 30  # bytes of address space that a case may take; what asks for more must fail with a message
-
-COMMANDS = typer.main.get_command(cli.app)  # which `app()` would make anew each time, for longer than the check takes
 
 BASES = [
     {
@@ -172,8 +163,7 @@ def folder(tmp_path_factory):
     (folder / "classes.csv").write_text("\n".join(["x,y,kind", *rows]) + "\n")
     np.save(folder / "images.npy", np.arange(12 * 3 * 8 * 8, dtype=np.float32).reshape(12, 3, 8, 8) % 11)
     np.save(folder / "labels.npy", np.arange(12) % 3)
-    with contextlib.chdir(folder):
-        yield folder
+    yield folder
     assert {path.name for path in folder.iterdir()} <= {"classes.csv", "images.npy", "labels.npy", "f.yaml"}
 
 
@@ -185,27 +175,21 @@ def _bounded_memory():
     resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-def check(text: bytes) -> None:
-    """`mytorch check` ends with exit code 0, or with 2 and messages that name the file."""
-    with open("f.yaml", "wb") as file:
-        file.write(text)
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        mock.patch.object(sys, "argv", ["mytorch", "check", "f.yaml"]),
-        mock.patch.object(cli, "app", COMMANDS),
-        mock.patch.object(warnings, "showwarning"),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        pytest.raises(SystemExit) as ended,
-    ):
-        cli.main()
-    code, message = ended.value.code or 0, err.getvalue()
-    assert code in (0, 2), message
-    if code == 2:
-        lines = [line for line in message.splitlines() if not line.startswith("warning: ")]
-        assert lines
-        assert lines[0].removeprefix("error: ").startswith("f.yaml"), message
-        assert len(message) < 20_000, message[:2000]
+@pytest.fixture(scope="module")
+def check(folder, mytorch_command):
+    """`mytorch check` of a text: it ends with exit code 0, or with 2 and messages that name the file."""
+
+    def run(text: bytes) -> None:
+        (folder / "f.yaml").write_bytes(text)
+        done = mytorch_command("check", "f.yaml", cwd=folder, check={0, 2})
+        if done.returncode == 2:
+            message = done.stderr
+            lines = [line for line in message.splitlines() if not line.startswith("warning: ")]
+            assert lines
+            assert lines[0].removeprefix("error: ").startswith("f.yaml"), message
+            assert len(message) < 20_000, message[:2000]
+
+    return run
 
 
 def fuzz(cases: int, number: int, *strategies: Any) -> Any:
@@ -215,7 +199,7 @@ def fuzz(cases: int, number: int, *strategies: Any) -> Any:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_broken_configs(folder, part):
+def test_broken_configs(check, part):
     @fuzz((CASES - 1000) // PARTS, part, configs())
     def run(config):
         check(yaml.safe_dump(config, allow_unicode=True, sort_keys=False).encode("utf-8", "surrogatepass"))
@@ -223,7 +207,7 @@ def test_broken_configs(folder, part):
     run()
 
 
-def test_bytes_in_the_text(folder):
+def test_bytes_in_the_text(check):
     changes = st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=4)), min_size=1, max_size=4)
 
     @fuzz(600, 0, st.sampled_from(BASES), changes)
@@ -237,7 +221,7 @@ def test_bytes_in_the_text(folder):
     run()
 
 
-def test_any_bytes(folder):
+def test_any_bytes(check):
     pieces = st.text("[]{}:,-&*!|>'\"# \n\tab1", max_size=60).map(str.encode)
 
     @fuzz(400, 0, st.one_of(st.binary(max_size=200), pieces))

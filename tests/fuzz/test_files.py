@@ -10,19 +10,14 @@ import gzip
 import io
 import shutil
 import struct
-import sys
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-
-import cli
 
 FUZZ = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=True)
 CONFIG = """\
@@ -37,7 +32,20 @@ TABLE = "a,b,y\n" + "".join(f"{i % 7},{i / 3:.3f},{i}\n" for i in range(20))
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Iterator[Path]:
+def command(mytorch_command) -> Callable[..., str]:
+    """The command line in this process; what it prints on standard error. Any other exception fails the test."""
+
+    def run(*arguments: str, codes: set[int]) -> str:
+        done = mytorch_command(*arguments, cwd=Path(), check=codes)
+        assert len(done.stderr) < 20_000
+        assert not done.returncode or done.stderr.strip()
+        return done.stderr
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, command) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("fuzz")
     (folder / "fuzz.yaml").write_text(CONFIG)
     (folder / "data.csv").write_text(TABLE)
@@ -45,24 +53,6 @@ def folder(tmp_path_factory) -> Iterator[Path]:
         command("train", "fuzz.yaml", "-q", codes={0})
         Path("runs/fuzz").rename("runs/whole")
         yield folder
-
-
-def command(*arguments: str, codes: set[int]) -> str:
-    """The command line in this process; what it prints on standard error. Any other exception fails the test."""
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        mock.patch.object(sys, "argv", ["mytorch", *arguments]),
-        mock.patch.object(warnings, "showwarning"),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        pytest.raises(SystemExit) as ended,
-    ):
-        cli.main()
-    code, message = ended.value.code or 0, err.getvalue()
-    assert code in codes, message
-    assert len(message) < 20_000
-    assert not code or message.strip()
-    return message
 
 
 def damaged(whole: bytes) -> st.SearchStrategy[bytes]:
@@ -81,7 +71,7 @@ def damaged(whole: bytes) -> st.SearchStrategy[bytes]:
 
 @settings(FUZZ, max_examples=250)
 @given(st.one_of(damaged(TABLE.encode()), damaged(gzip.compress(TABLE.encode(), mtime=0))))
-def test_csv(folder, data):
+def test_csv(folder, command, data):
     Path("broken.csv").write_bytes(data)
     message = command("train", "fuzz.yaml", "dataset.path=broken.csv", "--smoke", codes={0, 1, 2})
     assert not message or any(word in message for word in ("broken.csv", "fuzz.yaml", "smoke:", "epoch 1, step"))
@@ -95,7 +85,7 @@ def npy(array: np.ndarray) -> bytes:
 
 @settings(FUZZ, max_examples=150)
 @given(damaged(npy(np.arange(40, dtype=np.float32).reshape(20, 2))))
-def test_npy(folder, data):
+def test_npy(folder, command, data):
     Path("inputs.npy").write_bytes(data)
     Path("targets.npy").write_bytes(npy(np.arange(20.0)))
     source = "dataset={type: npy, inputs: inputs.npy, targets: targets.npy}"
@@ -115,7 +105,7 @@ COMMANDS = [("eval", "--split", "validation"), ("resume", "train.epochs=3"), ("r
 
 @settings(FUZZ, max_examples=150)
 @given(st.data())
-def test_files_of_a_run(folder, data):
+def test_files_of_a_run(folder, command, data):
     shutil.rmtree("runs/fuzz", ignore_errors=True)
     shutil.copytree("runs/whole", "runs/fuzz")
     (run,) = Path("runs/fuzz").iterdir()
@@ -150,7 +140,7 @@ IMAGES = {
 
 @settings(FUZZ, max_examples=250)
 @given(st.data())
-def test_images_to_predict(folder, data):
+def test_images_to_predict(folder, command, data):
     if not Path("runs/images").exists():
         np.save("pixels.npy", PIXELS)
         np.save("answers.npy", np.arange(6.0))

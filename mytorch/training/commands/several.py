@@ -23,8 +23,8 @@ from typing import Any
 from mytorch.backend import atomic
 from mytorch.training.building.experiment import build, located
 from mytorch.training.callbacks.base import require_packages
-from mytorch.training.commands.comparison import scores_of
 from mytorch.training.commands.train import train_run
+from mytorch.training.config.comparing import flatten
 from mytorch.training.config.config import load_config
 from mytorch.training.console import print_json, print_table, show_seconds
 from mytorch.training.errors import Interrupted, RunFailed, UserError
@@ -206,9 +206,10 @@ def _train_all(series: Series, report: Report, runs_dir: Path, *, quiet: bool, j
             kept = f"go on with: mytorch resume {Run(series.path).quoted}"
             raise Interrupted(f"stopped in {run}\n{kept}", stopped.exit_code) from None
         else:
-            series.scores[name] = scores_of(run, "finished")
             summary = read_summary(run)
-            series.seconds[name] = 0.0 if summary is None else summary["seconds"]
+            assert summary is not None, f"{run} is finished"
+            series.scores[name] = flatten(summary["best"])
+            series.seconds[name] = summary["seconds"]
         if not (quiet or json):
             print(f"{name:<{width}}  {_outcome(series, name)}", flush=True)
     if not series.scores:
