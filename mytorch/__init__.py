@@ -11,7 +11,7 @@ tensor([2., 4.])
 
 import math as _math
 
-from mytorch.backend import blas as _blas
+from mytorch.backend import blas as _blas, allocator as _allocator
 
 from mytorch.backend.dtypes import (
     bool_ as bool,

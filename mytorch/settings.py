@@ -6,11 +6,10 @@ told, and changes nothing.
 
 from __future__ import annotations
 
-import os
 import warnings
 from typing import Any
 
-from mytorch.backend import blas
+from mytorch.backend import blas, threads
 from mytorch.backend.device import CPU, device, require
 
 __all__ = [
@@ -56,33 +55,20 @@ def get_default_device() -> device:
 # --- threads --------------------------------------------------------------------------------------------------------
 
 
-def _blas_pools() -> list[Any]:
-    """The BLAS libraries whose threads can be counted and set: none without the package threadpoolctl."""
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return []
-    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
-
-
 def get_num_threads() -> int:
-    """How many threads matrix products may use (all else runs on one).
+    """How many threads share large computations: matrix products, convolutions, steps of optimizers.
 
     >>> get_num_threads() >= 1
     True
     """
-    pools = _blas_pools()
-    if pools:
-        return max(pool.num_threads for pool in pools)
-    chosen = [blas.settings.get(name) or os.environ.get(name) for name in blas.THREADS]
-    return next((int(value) for value in chosen if value and value.isdigit()), os.cpu_count() or 1)
+    return max(threads.get_count(), blas.get_threads())
 
 
 def set_num_threads(count: int, /) -> None:
-    """Let matrix products use that many threads.
+    """Let so many threads share large computations. The results have the same bits with any number of threads.
 
-    NumPy's BLAS can be told so only with the package threadpoolctl; without it, a UserWarning says that nothing has
-    changed.
+    Without it they are as many as the processor has cores for this process, or what the environment variables
+    OPENBLAS_NUM_THREADS, GOTO_NUM_THREADS or OMP_NUM_THREADS say.
 
     Raises:
         RuntimeError: it is no positive integer.
@@ -93,15 +79,8 @@ def set_num_threads(count: int, /) -> None:
         raise RuntimeError(f"set_num_threads expects an int, but got {type(count).__name__}")
     if count < 1:
         raise RuntimeError("set_num_threads expects a positive integer")
-    pools = _blas_pools()
-    for pool in pools:
-        pool.set_num_threads(count)
-    if not pools and count != get_num_threads():
-        warnings.warn(
-            f"set_num_threads({count}): the number of threads stays {get_num_threads()}. Install threadpoolctl, or set "
-            f"the environment variable {blas.THREADS[0]} before Python starts.",
-            stacklevel=2,
-        )
+    threads.set_count(count)
+    blas.set_threads(1)  # its threads wait for work in a loop, which takes time from ours
 
 
 def get_num_interop_threads() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mytorch.backend import blas
+from mytorch.backend import allocator, blas
 from mytorch.training.commands import doctor as module
 from mytorch.training.commands.doctor import OPTIONAL, REQUIRED, Findings
 
@@ -62,7 +62,8 @@ def test_the_kernel_and_who_chose_it(tmp_path, mytorch_process):
     )
     document = json.loads(done.stdout)
     assert document["blas"]["kernel_because"] == "OPENBLAS_CORETYPE=Haswell in the environment"
-    assert document["blas"]["threads_because"] == "OPENBLAS_NUM_THREADS=2 in the environment"
+    assert document["threads"]["because"].startswith("OPENBLAS_NUM_THREADS=2 in the environment: ")
+    assert document["threads"]["count"] == 2
     told = [finding["what"] for finding in document["findings"] if "OPENBLAS_CORETYPE" in finding["what"]]
     assert bool(told) == (blas.cpu_flags() >= blas.NEEDED)
 
@@ -83,11 +84,10 @@ def test_the_packages_are_those_of_the_project():
 
 def test_what_mytorch_set_is_told(monkeypatch):
     monkeypatch.setattr(blas, "settings", {"OPENBLAS_CORETYPE": "NoSuch", "OPENBLAS_NUM_THREADS": "1"})
-    monkeypatch.setattr(module, "_kernel", lambda: "Haswell")
+    monkeypatch.setattr(blas, "kernel", lambda: "Haswell")
     findings = Findings()
     found = module._blas(findings)
     assert found["kernel_because"].startswith("mytorch set OPENBLAS_CORETYPE=NoSuch: ")
-    assert found["threads_because"].startswith("mytorch set OPENBLAS_NUM_THREADS=1: ")
     assert any("not those for NoSuch" in finding.what for finding in findings.found)
 
 
@@ -103,8 +103,8 @@ def test_a_missing_package_is_broken(monkeypatch):
 
 def test_wrong_products_are_broken(monkeypatch):
     def wrong(a, b, out):
-        np.dot(a, b, out=out)
-        out[7, 8] += 1
+        out[...] = np.dot(a, b)
+        out[0, 1] += 1
         return out
 
     monkeypatch.setattr(module.np, "matmul", wrong)
@@ -142,7 +142,11 @@ def test_a_busy_machine(monkeypatch):
 
 def test_systems_that_tell_nothing(tmp_path, monkeypatch):
     findings = Findings()
-    assert module._memory(findings, str(tmp_path / "none")) == {"total": None, "available": None}
+    assert module._memory(findings, str(tmp_path / "none")) == {
+        "total": None,
+        "available": None,
+        "kept_when_freed": allocator.kept,
+    }
     assert module._cpu_name(str(tmp_path / "none"))
     assert findings.found == []
 

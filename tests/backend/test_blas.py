@@ -67,3 +67,19 @@ def test_children_do_not_inherit_the_settings():
 
 def test_flags_that_cannot_be_read():
     assert blas.cpu_flags("/no/such/file") == set()
+
+
+def test_the_loaded_library_is_asked_and_told():
+    if blas.openblas() is None:
+        pytest.skip("NumPy has another BLAS library here")
+    before = blas.get_threads()
+    blas.set_threads(1)
+    assert blas.get_threads() == 1
+    blas.set_threads(before)
+    assert blas.kernel()
+
+
+def test_another_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr(blas, "openblas", lambda: None)
+    blas.set_threads(5)
+    assert (blas.get_threads(), blas.kernel()) == (1, None)

@@ -6,7 +6,6 @@ what to do about it.
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
 import locale
 import os
@@ -22,26 +21,26 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mytorch.backend import atomic, blas
+from mytorch.backend import allocator, atomic, blas
+from mytorch.backend.products import matmul
 from mytorch.settings import get_num_threads
 from mytorch.training.console import print_folded, print_json, show_bytes
 from mytorch.training.errors import RunFailed
 from mytorch.version import __version__
 
-REQUIRED = ("numpy", "typer", "pyyaml", "rich", "matplotlib", "pydantic", "safetensors", "pillow")
+REQUIRED = ("numpy", "typer", "pyyaml", "rich", "matplotlib", "pydantic", "safetensors", "pillow", "pooch")
 # What else can be used, and what brings it.
 OPTIONAL = {
     "onnx": "pip install 'mytorch[onnx]'",
     "tensorboardX": "pip install 'mytorch[tensorboard]'",
     "torch": "pip install 'mytorch[parity]'",
-    "threadpoolctl": "pip install threadpoolctl",
 }
 FLAGS_SHOWN = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 
 AVX512_KERNELS = ("SkylakeX", "Cooperlake", "SapphireRapids")
 
 SIZE = 1024  # of the matrices that are multiplied
-SECONDS_FOR_PRODUCTS = 0.3
+SECONDS_FOR_PRODUCTS = 0.2  # with BLAS alone, and again on all threads
 SLOW_PRODUCTS = 5.0  # GFLOP/s: a single core of the last fifteen years is quicker with any good BLAS
 CHECKPOINT_BYTES = 1 << 20
 SLOW_WRITE = 0.2  # seconds for one such file
@@ -91,6 +90,7 @@ def doctor(*, runs_dir: Path, json: bool = False) -> None:
         "cpu": _cpu(findings),
         "memory": _memory(findings),
         "blas": _blas(findings),
+        "threads": _threads(),
         "products": _products(findings),
         "runs": _runs(runs_dir, findings),
         "terminal": _terminal(findings),
@@ -162,8 +162,8 @@ def _cpu_name(path: str = "/proc/cpuinfo") -> str:
     return platform.processor() or platform.machine()
 
 
-def _memory(findings: Findings, path: str = "/proc/meminfo") -> dict[str, int | None]:
-    """Bytes; None where the system does not tell."""
+def _memory(findings: Findings, path: str = "/proc/meminfo") -> dict[str, int | bool | None]:
+    """Bytes, None where the system does not tell; and whether freed memory is kept for the next step."""
     sizes: dict[str, int] = {}
     try:
         with open(path, encoding="ascii") as lines:
@@ -175,19 +175,19 @@ def _memory(findings: Findings, path: str = "/proc/meminfo") -> dict[str, int | 
     available = sizes.get("MemAvailable")
     if available is not None and available < LITTLE_MEMORY:
         findings.question(f"only {show_bytes(available)} of memory are free", "end other programs")
-    return {"total": sizes.get("MemTotal"), "available": available}
+    return {"total": sizes.get("MemTotal"), "available": available, "kept_when_freed": allocator.kept}
 
 
 # --- matrix products ------------------------------------------------------------------------------------------------
 
 
 def _blas(findings: Findings) -> dict[str, Any]:
-    """The library, the kernel that it uses, the threads, and who decided on these."""
+    """The library, the kernel that it uses, and who decided on it."""
     built: Any = np.show_config(mode="dicts")
     library = built["Build Dependencies"]["blas"]
     if not library.get("found"):
         findings.question("NumPy was built without a BLAS library", "pip install --force-reinstall numpy")
-    kernel, asked = _kernel(), blas.settings.get(blas.CORETYPE)
+    kernel, asked = blas.kernel(), blas.settings.get(blas.CORETYPE)
     if asked is not None and kernel is not None and kernel.lower() != asked.lower():
         findings.question(
             f"OpenBLAS uses its {kernel} kernels, not those for {asked} that this CPU could run",
@@ -204,9 +204,16 @@ def _blas(findings: Findings) -> dict[str, Any]:
         "version": library.get("version"),
         "kernel": kernel,
         "kernel_because": _because(blas.CORETYPE, "this CPU has AVX-512, which OpenBLAS does not always notice"),
-        "threads": get_num_threads(),
-        "threads_because": _because(blas.THREADS, "a second one costs more than it saves at most sizes"),
     }
+
+
+def _threads() -> dict[str, Any]:
+    """How many threads large computations have, and who decided on it."""
+    given = next((f"{name}={os.environ[name]}" for name in blas.THREADS if name in os.environ), None)
+    because = "a thread for each core that this process may use; --threads and train.threads set another number"
+    if given is not None:
+        because = f"{given} in the environment: BLAS shares products out itself, all else runs on one"
+    return {"count": get_num_threads(), "because": because}
 
 
 def _because(names: str | tuple[str, ...], reason: str) -> str:
@@ -219,53 +226,38 @@ def _because(names: str | tuple[str, ...], reason: str) -> str:
     return "OpenBLAS's own choice"
 
 
-def _kernel() -> str | None:
-    """The name that OpenBLAS has for the kernels it uses; None if it is not OpenBLAS, or cannot be asked."""
-    try:
-        with open("/proc/self/maps", encoding="utf-8", errors="replace") as lines:
-            paths = {line.split(maxsplit=5)[-1].strip() for line in lines if "openblas" in line}
-    except OSError:
-        return None
-    for path in sorted(paths):
-        try:
-            library = ctypes.CDLL(path)
-        except OSError:
-            continue
-        for name in ("scipy_openblas_get_corename64_", "scipy_openblas_get_corename", "openblas_get_corename"):
-            if hasattr(library, name):
-                function = getattr(library, name)
-                function.restype = ctypes.c_char_p
-                return str(function().decode())
-    return None
-
-
 def _products(findings: Findings) -> dict[str, float]:
-    """The rate of products of two float32 matrices, in GFLOP/s: a median.
+    """The rate of products of two float32 matrices, in GFLOP/s: a median; on one thread, and as trainings compute them.
 
     The numbers are small integers, so that every product is exact and can be checked.
     """
     generator = np.random.Generator(np.random.PCG64(0))
     a, b = (generator.integers(-8, 9, (SIZE, SIZE)).astype(np.float32) for _ in range(2))
     product = a @ b
-    seconds: list[float] = []
-    began = time.perf_counter()
-    while not seconds or time.perf_counter() - began < SECONDS_FOR_PRODUCTS:
-        start = time.perf_counter()
-        np.matmul(a, b, out=product)
-        seconds.append(time.perf_counter() - start)
+    alone, together = _rate(np.matmul, a, b, product), _rate(matmul, a, b, product)
     x = generator.integers(-8, 9, SIZE)
     if not np.array_equal(product.astype(np.int64) @ x, a.astype(np.int64) @ (b.astype(np.int64) @ x)):
         findings.broken(
             "NumPy's matrix products are wrong on this machine",
             f"try another kernel, such as {blas.CORETYPE}=Haswell mytorch doctor, and another build of NumPy",
         )
-    rate = 2 * SIZE**3 / statistics.median(seconds) / 1e9
-    if rate < SLOW_PRODUCTS:
+    if together < SLOW_PRODUCTS:
         findings.question(
-            f"matrix products run at {rate:.3g} GFLOP/s only",
+            f"matrix products run at {together:.3g} GFLOP/s only",
             "is the machine busy, or NumPy without a good BLAS? pip install --force-reinstall numpy",
         )
-    return {"size": SIZE, "gflops": round(rate, 1), "measured": len(seconds)}
+    return {"size": SIZE, "gflops_alone": round(alone, 1), "gflops": round(together, 1)}
+
+
+def _rate(multiply: Any, a: Any, b: Any, out: Any) -> float:
+    """GFLOP/s, the median over some time."""
+    seconds: list[float] = []
+    began = time.perf_counter()
+    while not seconds or time.perf_counter() - began < SECONDS_FOR_PRODUCTS:
+        start = time.perf_counter()
+        multiply(a, b, out)
+        seconds.append(time.perf_counter() - start)
+    return 2 * SIZE**3 / statistics.median(seconds) / 1e9
 
 
 # --- files and terminal ---------------------------------------------------------------------------------------------
@@ -334,8 +326,8 @@ def _terminal(findings: Findings) -> dict[str, Any]:
 
 def _print(report: dict[str, Any], findings: Findings) -> None:
     versions, packages, cpu = report["versions"], report["packages"], report["cpu"]
-    memory, library, products = report["memory"], report["blas"], report["products"]
-    runs, terminal = report["runs"], report["terminal"]
+    memory, library, threads = report["memory"], report["blas"], report["threads"]
+    products, runs, terminal = report["products"], report["runs"], report["terminal"]
     _say("mytorch", f"{versions['mytorch']}, Python {versions['python']}, {versions['os']} ({versions['machine']})")
     _say("packages", _listed(packages, REQUIRED))
     _say("optional", _listed(packages, OPTIONAL))
@@ -345,12 +337,14 @@ def _print(report: dict[str, Any], findings: Findings) -> None:
     _say("cpu", f"{cpu['name']}, {cpu['cores']} core{'s' if cpu['cores'] > 1 else ''}, {' '.join(cpu['features'])}")
     if memory["total"] is not None:
         _say("memory", f"{show_bytes(memory['available'] or 0)} free of {show_bytes(memory['total'])}")
+    if memory["kept_when_freed"]:
+        _say("", "mytorch told the C library to keep freed memory for the next step")
     kernels = f", {library['kernel']} kernels" if library["kernel"] else ""
-    threads = f"{library['threads']} thread{'s' if library['threads'] > 1 else ''}"
-    _say("blas", f"{library['library']} {library['version']}{kernels}, {threads}")
+    _say("blas", f"{library['library']} {library['version']}{kernels}")
     _say("", f"kernels: {library['kernel_because']}")
-    _say("", f"threads: {library['threads_because']}")
-    _say("products", f"{products['gflops']:g} GFLOP/s: float32, {SIZE} x {SIZE}, median of {products['measured']}")
+    _say("threads", f"{threads['count']}: {threads['because']}")
+    both = f", {products['gflops']:g} on {threads['count']} threads" if threads["count"] > 1 else ""
+    _say("products", f"{products['gflops_alone']:g} GFLOP/s{both} (float32, {SIZE} x {SIZE})")
     if runs["writable"]:
         there = "" if runs["exists"] else " (not there yet)"
         seconds = f"{show_bytes(CHECKPOINT_BYTES)} safe on the disk in {1000 * runs['write_seconds']:.3g} ms"

@@ -16,6 +16,7 @@ def samples(draw):
         "mv": [draw(n(2, 3), n(3)), draw(n(2, 0), n(0))],
         "dot": [draw(n(3), n(3)), draw(n(0), n(0))],
         "outer": [draw(n(2), n(3)), draw(n(0), n(3))],
+        "sum_rows": [draw(n(3, 2)), draw(n(0, 2)), draw(n(1, 4))],
         "linear": linear,
         "linear_no_bias": bare(linear),
         "linear_batched": batched,
