@@ -1,7 +1,8 @@
 """Formulas of several steps on large arrays, block by block, so that what is computed on the way stays in the cache.
 
-A NumPy call writes its whole result to memory before the next one reads it. On a block of a few thousand numbers the
-second call finds them in the cache: measured on an array of 1 MB, a step takes 0.1 ns a number instead of 0.3.
+A NumPy call writes its whole result to memory before the next one reads it. On a block the second call finds it in the
+cache. Measured for GELU of 262,144 numbers, forward and backward, by the size of a block: 4,096 numbers 1.7 ms, as the
+calls then cost more than their work; 16,384 numbers 0.87 ms; 65,536 numbers 0.67 ms.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from mytorch.backend.memory_format import order
 
 Array = np.ndarray[Any, Any]
 
-NUMBERS = 8192  # in a block: three float32 blocks of it fill a first level cache
-BLOCKS = 16  # in a piece for a thread
+NUMBERS = 65536  # in a block
+BLOCKS = 2  # in a piece for a thread
 
 
 def elementwise(kernel: Callable[..., None], x: Array, *others: Array, results: int = 1) -> Any:
@@ -28,37 +29,36 @@ def elementwise(kernel: Callable[..., None], x: Array, *others: Array, results: 
     >>> elementwise(lambda out, x: np.multiply(x, x, out), np.arange(4.0))
     array([0., 1., 4., 9.])
     """
-    axes = None if x.flags.c_contiguous else order(x)
-    outs = [np.empty_like(x) for _ in range(results)]
-    flat = [_flat(a, axes) for a in (*outs, x, *others)]
-
-    def work(part: slice) -> None:
-        kernel(*[a[part] for a in flat])
-
-    over(work, x.size, NUMBERS)
-    for out, filled in zip(outs, flat, strict=False):
-        if not np.may_share_memory(out, filled):  # `x` has gaps, and NumPy's empty_like another order
-            (out if axes is None else out.transpose(axes))[...] = filled.reshape(_lying(out, axes).shape)
+    if x.size <= NUMBERS:
+        outs = [np.empty_like(x) for _ in range(results)]
+        kernel(*outs, x, *others)
+        return outs[0] if results == 1 else tuple(outs)
+    axes = tuple(range(x.ndim)) if x.flags.c_contiguous else order(x)
+    lying = [a.transpose(axes) for a in (x, *others)]
+    filled = [np.empty(lying[0].shape, x.dtype) for _ in range(results)]
+    flat = [a.reshape(-1) for a in (*filled, *lying)]  # a copy only of what lies in another order, or has gaps
+    over(lambda part: kernel(*[a[part] for a in flat]), x.size, NUMBERS)
+    outs = [a.transpose(np.argsort(axes)) for a in filled]
     return outs[0] if results == 1 else tuple(outs)
-
-
-def _lying(array: Array, axes: tuple[int, ...] | None) -> Array:
-    return array if axes is None else array.transpose(axes)
-
-
-def _flat(array: Array, axes: tuple[int, ...] | None) -> Array:
-    """The numbers in the order of `axes`; a view where they lie so."""
-    return _lying(array, axes).reshape(-1)
 
 
 def rows(kernel: Callable[..., None], *arrays: Array) -> None:
     """Call `kernel` with blocks of rows of contiguous matrices, and of vectors with a number for each row."""
     length, width = arrays[0].shape
+    if length * width <= NUMBERS:
+        kernel(*arrays)
+        return
 
-    def work(part: slice) -> None:
-        kernel(*[a[part] for a in arrays])
+    over(lambda part: kernel(*[a[part] for a in arrays]), length, rows_of(width))
 
-    over(work, length, max(2 * NUMBERS // max(width, 1), 1))
+
+def rows_of(width: int) -> int:
+    """How many rows of a matrix are a block.
+
+    >>> rows_of(64)
+    1024
+    """
+    return max(NUMBERS // max(width, 1), 1)
 
 
 def over(work: Callable[[slice], None], length: int, size: int) -> None:
