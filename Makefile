@@ -35,9 +35,8 @@ lint: $(VENV)/.installed-dev ## ruff and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.installed-bench ## speed beside PyTorch, as ratios
-	@$(BIN)/python benchmarks/cost_per_op.py
-	@$(BIN)/python benchmarks/boston_process.py
+bench: $(VENV)/.installed-bench ## speed beside PyTorch, as one table (ARGS="--threads 1", ARGS="--only cnn lstm")
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov

@@ -20,6 +20,10 @@ app = typer.Typer(
 
 RunsDir = Annotated[Path, typer.Option(help="The directory that holds all runs.", show_default=True)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, help="The threads to compute with: the same as train.threads=N.", show_default=False),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 RunOrLatest = Annotated[
     str | None,
@@ -97,6 +101,7 @@ def train(
     ] = None,
     expect: Expect = None,
     junit: JUnit = None,
+    threads: Threads = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -115,6 +120,7 @@ def train(
         junit=junit,
         seeds=seeds,
         folds=folds,
+        threads=threads,
     )
 
 
@@ -150,6 +156,7 @@ def resume(
         ),
     ] = None,
     runs_dir: RunsDir = Path("runs"),
+    threads: Threads = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -160,7 +167,17 @@ def resume(
     if run is not None and "=" in run and not Path(run).exists():  # no RUN: the first change stands in its place
         changes.insert(0, run)
         run = None
-    resume_run(run, changes, runs_dir=runs_dir, force=force, verify=verify, steps=steps, quiet=quiet, json=json)
+    resume_run(
+        run,
+        changes,
+        runs_dir=runs_dir,
+        force=force,
+        verify=verify,
+        steps=steps,
+        threads=threads,
+        quiet=quiet,
+        json=json,
+    )
 
 
 @app.command(
@@ -259,7 +276,10 @@ def predict(
         typer.Option(metavar="NUMBER", help="Divide pixels and arrays by it first.", show_default=False),
     ] = None,
     checkpoint: Annotated[str, typer.Option(help="best, last, or a checkpoint file.")] = "best",
-    batch_size: Annotated[int, typer.Option(min=1, help="Rows that go through the model at once.")] = 4096,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rows that go through the model at once; by default 4096, fewer of images."),
+    ] = None,
     runs_dir: RunsDir = Path("runs"),
     quiet: Quiet = False,
 ) -> None:

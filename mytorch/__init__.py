@@ -413,6 +413,16 @@ from mytorch.ops.rearranging import (
     ravel,
     rot90,
 )
+from mytorch.ops.recurrent import (
+    gru,
+    gru_cell,
+    lstm,
+    lstm_cell,
+    rnn_relu,
+    rnn_relu_cell,
+    rnn_tanh,
+    rnn_tanh_cell,
+)
 from mytorch.ops.shuffling import channel_shuffle, native_channel_shuffle, pixel_shuffle, pixel_unshuffle
 from mytorch.ops.splitting import (
     dsplit,

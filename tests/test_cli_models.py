@@ -42,12 +42,14 @@ def test_the_examples_of_the_docs_train(title, tmp_path, mytorch_command):
 
 
 def test_all_examples_are_found():
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 8
 
 
 MESSAGES = {
     "A list of layers": "a.yaml",
     "Residual: layers and what came in": "residual.yaml",
+    "Recurrent layers: sequences": "sequences.yaml",
+    "Transformers: layers that attend": "transformer.yaml",
     "A model of your own": "own.yaml",
 }
 

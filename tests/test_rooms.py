@@ -39,6 +39,7 @@ TRAINING_FLOORS = {
     "own_code": 0,
     "random_streams": 0,
     "branches": 0,
+    "steps": 0,
     "stopping": 1,
     "metrics": 1,
     "plots": 2,

@@ -81,7 +81,9 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
     with _opened(path) as file:
         header = _header(path, file)
         if isinstance(file, gzip.GzipFile):
-            data = b"".join(_blocks(path, file, header, _BYTES_AT_ONCE))
+            data = bytearray()  # unlike joined pieces it takes the memory once
+            for block in _blocks(path, file, header, _BYTES_AT_ONCE):
+                data += block
             return np.frombuffer(data, header.dtype).reshape(header.shape)
         _check_size(path, file, header)
     if header.nbytes == 0:  # nothing that could be mapped

@@ -22,8 +22,8 @@ class Normalizer:
     """The map ``(x - shift) / scale``, one shift and scale a column, in float64.
 
     `kind` says where they come from: ``minmax`` takes the minimum and the range, so that fitted rows lie in
-    0..1; ``standard`` the mean and the standard deviation (divided by n); ``none`` 0 and 1. A column with
-    one value only has scale 1: it becomes 0, and nothing is divided by zero.
+    0..1; ``standard`` the mean and the standard deviation (divided by n); ``none`` 0 and 1, or what pixels are divided
+    by anyway. A column with one value only has scale 1: it becomes 0, and nothing is divided by zero.
 
     >>> normalizer = Normalizer.fit("minmax", np.array([[1.0, 7.0], [3.0, 7.0]]))
     >>> normalizer.apply(np.array([[2.0, 7.0]]))

@@ -6,6 +6,7 @@ style data sets do.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -41,7 +42,8 @@ def as_data(given: Any, name: str, task: Literal["regression", "classification"]
     if isinstance(given, TabularData):
         return given
     if isinstance(given, ArrayData):
-        return _checked(given.source, given.inputs, given.targets, given.weights, given.task)
+        checked = _checked(given.source, given.inputs, given.targets, given.weights, given.task)
+        return replace(given, targets=checked.targets, weights=checked.weights)
     if isinstance(given, Dataset):
         given = _rows_of(given, name)
     elif not (isinstance(given, (tuple, list)) and len(given) in (2, 3)):

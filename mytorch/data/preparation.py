@@ -22,6 +22,7 @@ from mytorch.data.normalize import NormalizeKind, Normalizer
 from mytorch.data.split import Rows
 from mytorch.data.table import Column, DataError, Table
 from mytorch.data.tabular import TabularData, Task
+from mytorch.data.transforms import Normalize
 from mytorch.tensor import Tensor
 
 __all__ = ["MappedDataset", "Preparation", "PreparationMismatchError", "Split"]
@@ -90,7 +91,7 @@ class Preparation:
     """All that was learned from the training rows, to treat other rows alike; kept with a trained model.
 
     `class_names` is None for regression. The list of classes is taken from all rows: it is part of the
-    question, not of the answer.
+    question, not of the answer. `channels` is not learned: what each image goes through after `input_normalizer`.
     """
 
     features: list[Feature]
@@ -100,6 +101,7 @@ class Preparation:
     input_normalizer: Normalizer
     target_normalizer: Normalizer
     weight_name: str | None = None
+    channels: Normalize | None = None
 
     @classmethod
     def fit(
@@ -241,6 +243,7 @@ class Preparation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form; `from_dict` gives an equal preparation back."""
+        channels = {} if self.channels is None else {"channels": vars(self.channels)}
         return {
             "features": [feature.to_dict() for feature in self.features],
             "target_name": self.target_name,
@@ -249,6 +252,7 @@ class Preparation:
             "input_normalizer": self.input_normalizer.to_dict(),
             "target_normalizer": self.target_normalizer.to_dict(),
             "weight_name": self.weight_name,
+            **channels,
         }
 
     @classmethod
@@ -263,8 +267,9 @@ class Preparation:
                 Normalizer.from_dict(state["input_normalizer"]),
                 Normalizer.from_dict(state["target_normalizer"]),
                 state.get("weight_name"),
+                Normalize(**state["channels"]) if "channels" in state else None,
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise DataError(f"not a saved preparation: {error!r}") from error
 
 

@@ -56,6 +56,12 @@ class PreparedData:
         return {"shape": list(inputs.shape[1:]), "dtype": inputs.array.dtype.name if hasattr(inputs, "array") else None}
 
     @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """(channels, height, width) where the inputs are images, else None."""
+        shape: tuple[int, int, int] | None = getattr(self.train.inputs, "image_shape", None)
+        return shape
+
+    @property
     def target_name(self) -> str:
         """The column to predict."""
         return self.preparation.target_name
@@ -101,6 +107,13 @@ def prepare(
     usable = np.arange(len(data.inputs)) if isinstance(data, ArrayData) else _usable_rows(data)
     generator = np.random.Generator(np.random.PCG64(seed % 2**64))
     parts: dict[str, Rows] = {"train": usable}
+    if isinstance(data, ArrayData) and data.test_rows is not None:
+        if test is not None:
+            raise DataError(
+                f"{name}: has {len(data.test_rows)} test rows of its own; leave out test: {{{test.shown}}}, or take "
+                "one part of the data alone, by part: train"
+            )
+        parts["test"], parts["train"] = data.test_rows, np.setdiff1d(usable, data.test_rows)
     if test is not None:
         parts["test"], parts["train"] = split_rows(parts["train"], test, generator, _classes(data, parts["train"]))
     if validation is not None:

@@ -11,6 +11,9 @@ import numpy as np
 from mytorch.data.cells import MISSING_VALUES
 from mytorch.data.csv_file import read_csv, read_header
 from mytorch.data.dialect import Dialect
+from mytorch.data.folders import dataset_folders
+from mytorch.data.generated import Digits, Moons, RandomTensors, Sine, Spirals, Xor
+from mytorch.data.mnist import MNIST, FashionMNIST
 from mytorch.data.names import did_you_mean
 from mytorch.data.npy_source import Npy
 from mytorch.data.table import DataError, Table, unknown_column
@@ -223,7 +226,19 @@ class Boston:
         return CSV(str(find_dataset_file("boston.csv")), target="medv").load()
 
 
-SOURCES: dict[str, type[Source]] = {"boston": Boston, "csv": CSV, "npy": Npy}
+SOURCES: dict[str, type[Source]] = {
+    "boston": Boston,
+    "csv": CSV,
+    "npy": Npy,
+    "mnist": MNIST,
+    "fashion-mnist": FashionMNIST,
+    "digits": Digits,
+    "xor": Xor,
+    "moons": Moons,
+    "spirals": Spirals,
+    "sine": Sine,
+    "random": RandomTensors,
+}
 
 
 def _values(setting: Any) -> list[Any]:
@@ -243,8 +258,7 @@ def find_dataset_file(name: str) -> Path:
     Raises:
         DataError: if it is in none of these; lists them.
     """
-    package = Path(__file__).resolve().parents[1]
-    folders = [Path("datasets"), package / "starter" / "datasets", package.parent / "datasets"]
+    folders = dataset_folders()
     for folder in folders:
         if (folder / name).is_file():
             return folder / name

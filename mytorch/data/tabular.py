@@ -41,10 +41,19 @@ class TabularData:
 
 @dataclass(frozen=True)
 class ArrayData:
-    """What `Npy.load` gives: inputs (n, ...) on the disk, targets and weights (n,), what the targets are for."""
+    """Inputs (n, ...) in memory or on the disk, targets and weights (n,), what the targets are for.
+
+    `class_names` are the classes' names where the targets are their numbers, from 0; None names them by the targets'
+    values. `test_rows` are the test rows of a data set that has its own; None lets the config set some aside. `divisor`
+    is what all inputs are divided by before anything else: 255 turns pixels into numbers from 0 to 1; such inputs are
+    not normalised by column.
+    """
 
     source: str
     inputs: npt.NDArray[Any]
     targets: npt.NDArray[Any]
     weights: npt.NDArray[np.float64] | None
     task: Task
+    class_names: list[str] | None = None
+    test_rows: npt.NDArray[np.int64] | None = None
+    divisor: float | None = None

@@ -27,7 +27,8 @@ ROWS_TO_TRY = 3
 
 Shape = tuple[int, ...]
 Input = Any  # of a node: a value's name, None, a tensor of the model, an array, or a number in the layer's type
-Emitter = Callable[..., str]
+Emitter = Callable[..., Any]  # returns a name, or as many names as the module's forward returns tensors
+SEVERAL_RESULTS = (nn.RNNBase, nn.LSTMCell)  # what stands behind them in a model chooses among these
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,11 @@ def record_calls(model: nn.Module, inputs: Sequence[Tensor]) -> dict[int, deque[
     """Run the model and note the calls of each of its modules, by the module's `id`, in their order."""
     calls: dict[int, deque[Call]] = defaultdict(deque)
 
-    def note(module: nn.Module, arguments: tuple[Any, ...], result: Any) -> None:
-        results = result if isinstance(result, tuple) else (result,)
-        calls[id(module)].append(Call(_described(arguments), _described(results)))
+    def note(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> None:
+        calls[id(module)].append(Call(_described((*arguments, *named.values())), _described((result,))))
 
     with evaluation_mode(model):
-        handle = register_module_forward_hook(note)
+        handle = register_module_forward_hook(note, with_kwargs=True)
         try:
             model(*inputs)
         finally:
@@ -56,7 +56,14 @@ def record_calls(model: nn.Module, inputs: Sequence[Tensor]) -> dict[int, deque[
 
 
 def _described(values: Sequence[Any]) -> tuple[tuple[Shape, np.dtype[Any]], ...]:
-    return tuple((x.array.shape, x.array.dtype) for x in values if isinstance(x, DifferentiableArray))
+    """Shape and type of every tensor; results of a layer may lie in tuples within the tuple."""
+    found: list[tuple[Shape, np.dtype[Any]]] = []
+    for value in values:
+        if isinstance(value, DifferentiableArray):
+            found.append((value.array.shape, value.array.dtype))
+        elif isinstance(value, tuple):
+            found += _described(value)
+    return tuple(found)
 
 
 class Graph:
@@ -75,12 +82,21 @@ class Graph:
 
     def node(self, place: str, op: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
         """Add a node and return the name of its result."""
+        name = self._unique(f"{place}/{op}")
+        return self._add(name, op, inputs, [name if output is None else output], attributes)[0]
+
+    def results(self, place: str, op: str, *inputs: str, count: int, **attributes: Any) -> list[str]:
+        """Add a node with several results and return their names."""
+        name = self._unique(f"{place}/{op}")
+        return self._add(name, op, inputs, [f"{name}:{number}" for number in range(count)], attributes)
+
+    def _add(
+        self, name: str, op: str, inputs: Sequence[str], outputs: list[str], attributes: Mapping[str, Any]
+    ) -> list[str]:
         from onnx import helper
 
-        name = self._unique(f"{place}/{op}")
-        output = name if output is None else output
-        self.nodes.append(helper.make_node(op, inputs, [output], name=name, **attributes))
-        return output
+        self.nodes.append(helper.make_node(op, inputs, outputs, name=name, **attributes))
+        return outputs
 
     def weight(self, place: str, tensor: Tensor) -> str:
         """The name of a parameter or buffer as a constant of the graph."""
@@ -160,7 +176,7 @@ class Writer:
         if module._hooks is not None and (module._hooks.forward or module._hooks.forward_pre):
             raise layer.cannot("it has a forward hook, which a graph cannot hold")
         has_children = any(True for _ in module.children())
-        if not has_children:
+        if not has_children and not (place and isinstance(module, SEVERAL_RESULTS)):
             layer.check_results()
         result = emit(layer, module, *inputs)
         if has_children:  # afterwards, so that the child is named that is to blame
@@ -214,10 +230,17 @@ class Layer:
 
     def node(self, op: str, *inputs: Input, **attributes: Any) -> str:
         """Add a node. Inputs are names of values, tensors of the model, arrays, numbers, or None for one left out."""
+        return self._writer.graph.node(self.place, op, *self._all_names(inputs), **attributes)
+
+    def results(self, op: str, *inputs: Input, count: int, **attributes: Any) -> list[str]:
+        """Add a node with so many results, see `node`."""
+        return self._writer.graph.results(self.place, op, *self._all_names(inputs), count=count, **attributes)
+
+    def _all_names(self, inputs: Sequence[Input]) -> list[str]:
         names = [self._name(value) for value in inputs]
         while names and not names[-1]:
             names.pop()
-        return self._writer.graph.node(self.place, op, *names, **attributes)
+        return names
 
     def _name(self, value: Input) -> str:
         if value is None or isinstance(value, str):

@@ -101,7 +101,12 @@ def _prepared(graph: Graph, x: str, preparation: Preparation, dtype: np.dtype[An
         x = graph.node("prepare", "Sub", x, graph.constant("prepare", normalizer.shift.astype(dtype)))
     if (normalizer.scale != 1).any():
         x = graph.node("prepare", "Div", x, graph.constant("prepare", normalizer.scale.astype(dtype)))
-    return x if dtype == np.float32 else graph.node("prepare", "Cast", x, to=FLOAT32)
+    x = x if dtype == np.float32 else graph.node("prepare", "Cast", x, to=FLOAT32)
+    if preparation.channels is not None:
+        for operation, of_channels in (("Sub", preparation.channels.mean), ("Div", preparation.channels.std)):
+            by_channel = np.atleast_1d(of_channels).astype(np.float32)[:, None, None]
+            x = graph.node("prepare", operation, x, graph.constant("prepare", by_channel))
+    return x
 
 
 def _in_own_units(graph: Graph, x: str, experiment: Experiment) -> tuple[str, str]:

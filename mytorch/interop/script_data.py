@@ -14,10 +14,14 @@ from pathlib import Path
 from mytorch.data.csv_file import read_header
 from mytorch.data.dialect import detect_delimiter
 from mytorch.data.feature import Feature
+from mytorch.data.generated import GENERATED
+from mytorch.data.mnist import MNIST, FashionMNIST
 from mytorch.data.normalize import NormalizeKind
 from mytorch.data.sources import CSV, Boston, Npy, find_dataset_file
 from mytorch.data.tabular import TabularData
 from mytorch.data.text import matching_files, open_text
+from mytorch.interop.script_generated import write_generated
+from mytorch.interop.script_metrics import has_several_outputs
 from mytorch.interop.script_source import Script, bracketed, filled, indented, literal
 from mytorch.training.building.experiment import Experiment
 from mytorch.training.config.sections import Split
@@ -38,6 +42,16 @@ DIVIDE = '''
         taken = np.zeros(len(rows), dtype=bool)
         taken[places] = True
         return rows[taken], rows[~taken]
+    '''
+
+READ_IDX = '''
+    def read_idx(path):
+        """The bytes of an IDX file as an array; the file may be compressed with gzip."""
+        data = Path(path).read_bytes()
+        if data[:2] == b"\\x1f\\x8b":
+            data = gzip.decompress(data)
+        shape = np.frombuffer(data, ">i4", count=data[3], offset=4)
+        return np.frombuffer(data, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
     '''
 
 OPEN_TEXT = '''
@@ -99,23 +113,30 @@ def write_data(script: Script, experiment: Experiment, folder: Path) -> DataName
     source = config.build(("dataset",), component)
     if isinstance(source, Boston):
         source = CSV(str(find_dataset_file("boston.csv")), target="medv")
-    if type(source) not in (CSV, Npy):
+    if type(source) not in (CSV, Npy, MNIST, FashionMNIST, *GENERATED):
         raise UserError(
             f"dataset.type: {component.type} is code of your own, which a script for PyTorch cannot take over; "
-            "boston, csv and npy it can"
+            "boston, csv, npy, mnist, fashion-mnist and generated data it can"
         )
     script.imports |= {"import numpy as np", "import torch", "from torch.utils.data import TensorDataset"}
-    write = _write_csv if isinstance(source, CSV) else _write_npy
-    reading, preparing = write(script, source, experiment, folder)
+    if type(source) in GENERATED:
+        reading, preparing = write_generated(script, source), _normalize_arrays(experiment)
+    elif isinstance(source, MNIST):
+        reading, preparing = _write_mnist(script, source, experiment, folder)
+    else:
+        write = _write_csv if isinstance(source, CSV) else _write_npy
+        reading, preparing = write(script, source, experiment, folder)
     kind = data.target_normalizer.kind
     undo = None if kind == "none" else (f"target_{SCALES[kind][0]}", f"target_{SCALES[kind][1]}")
     if undo is not None:
-        preparing += [*_fit(kind, "target[train]", prefix="target_"), f"target = (target - {undo[0]}) / {undo[1]}"]
+        fitting = _fit(kind, "target[train]", prefix="target_", by_column=has_several_outputs(experiment))
+        preparing += [*fitting, f"target = (target - {undo[0]}) / {undo[1]}"]
     names = DataNames(
         [part for part in ("train", "validation", "test") if part in data.splits], undo, data.train.weights is not None
     )
     returned = [f"part({name})" for name in names.parts] + [*(undo or ())]
-    body = [*reading, "", *_split(script, experiment), "", *preparing, "", *_part(experiment), ""]
+    preparing += [""] if preparing else []
+    body = [*reading, "", *_split(script, experiment), "", *preparing, *_part(experiment), ""]
     body += ["return " + (returned[0] if len(returned) == 1 else ", ".join(returned))]
     what = "The parts of the data as tensors" + (", and what undoes the scaling of the target." if undo else ".")
     script.define(f'def load_data():\n    """{what}"""\n{indented(body)}')
@@ -162,6 +183,9 @@ def _split(script: Script, experiment: Experiment) -> list[str]:
     section = experiment.config.dataset
     rules = {"test": section.test, "validation": section.validation}
     lines = ["train = np.arange(len(target))"]
+    if section.test is None and "test" in experiment.data.splits:  # the data set has its own, behind all others
+        first = experiment.data.splits["test"].rows[0]
+        lines = [f"train, test = np.split(np.arange(len(target)), [{first}])"]
     if any(rule is not None and rule.every is None for rule in rules.values()):
         lines.append(GENERATOR)
     for name, rule in rules.items():
@@ -188,7 +212,9 @@ def _divide(name: str, rule: Split, by_class: bool) -> list[str]:
 
 def _part(experiment: Experiment) -> list[str]:
     """The function inside of `load_data` that makes a part from its row numbers."""
-    if experiment.data.train.targets.ndim == 2:
+    if has_several_outputs(experiment):
+        target = "torch.tensor(target[rows], dtype=torch.float32)"
+    elif experiment.data.train.targets.ndim == 2:
         target = "torch.tensor(target[rows, None], dtype=torch.float32)"
     else:
         target = "torch.tensor(target[rows])"
@@ -228,8 +254,40 @@ def _write_npy(script: Script, source: Npy, experiment: Experiment, folder: Path
     if source.weights is not None:
         _write_file(script, "WEIGHTS", source.weights, folder)
         reading.append("weights = np.load(WEIGHTS).ravel().astype(float)")
-    is_table = len(data.train.inputs.shape) == 2
-    return reading, _normalize(experiment, "inputs", "inputs[train].astype(float)", by_column=is_table)
+    return reading, _normalize_arrays(experiment)
+
+
+def _normalize_arrays(experiment: Experiment) -> list[str]:
+    """The lines that normalise an array of inputs: by column, or with more dimensions all numbers alike."""
+    normalizer, is_table = experiment.data.input_normalizer, len(experiment.data.train.inputs.shape) == 2
+    if normalizer.kind == "none" and (normalizer.scale != 1).any():  # pixels
+        return [f"inputs = inputs.astype(np.float32) / {normalizer.scale[0]:g}"]
+    return _normalize(experiment, "inputs", "inputs[train].astype(float)", by_column=is_table)
+
+
+# --- images in IDX files --------------------------------------------------------------------------------------------
+
+
+def _write_mnist(script: Script, source: MNIST, experiment: Experiment, folder: Path) -> tuple[list[str], list[str]]:
+    script.imports.add("import gzip")
+    script.define(READ_IDX)
+    paths = list(source.files().values())  # images and labels of the first part, then those of the second
+    of_part = ["TRAIN_", "TEST_"] if source.part == "both" else [""]
+    names = [part + what for part in of_part for what in ("IMAGES", "LABELS")]
+    for name, path in zip(names, paths, strict=True):
+        _write_file(script, name, str(path), folder)
+    first = f"[:{source.limit}]" if source.limit is not None else ""
+    arrays = [f"read_idx({name})" + first * (position < 2) for position, name in enumerate(names)]
+    images, labels = arrays[::2], arrays[1::2]
+    reading = [f"inputs = {_joined(images)}", f"target = {_joined(labels)}.astype(np.int64)"]
+    reading.append("inputs = " + ("inputs.reshape(len(target), -1)" if source.flatten else "inputs[:, None]"))
+    if experiment.data.input_normalizer.kind == "none":
+        return reading, ["inputs = inputs.astype(np.float32) / 255"]
+    return reading, _normalize(experiment, "inputs", "inputs[train].astype(float)", by_column=False)
+
+
+def _joined(arrays: list[str]) -> str:
+    return arrays[0] if len(arrays) == 1 else f"np.concatenate([{', '.join(arrays)}])"
 
 
 # --- CSV files ------------------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from mytorch import nn
+from mytorch.data.transforms import Normalize
+from mytorch.interop.script_augment import write_augmentation
 from mytorch.interop.script_data import DataNames
 from mytorch.interop.script_metrics import preparing_lines, write_metrics
 from mytorch.interop.script_model import ModelWriter, component_source, loss_lines, scheduler_source
@@ -13,7 +15,7 @@ from mytorch.training.config.config import Config
 from mytorch.training.config.sections import Train
 from mytorch.training.errors import UserError
 from mytorch.training.loop.schedule import warmup_steps
-from mytorch.training.loop.scoring import ROWS_AT_ONCE
+from mytorch.training.loop.scoring import rows_at_once
 from mytorch.training.stopping import best_monitor
 
 # The options of `train` that a script knows. Another one is refused: it would not be the same training.
@@ -62,6 +64,9 @@ class LoopWriter:
         self.is_lbfgs = self.config.optimizer.type == "LBFGS"
         self.batch = "inputs, targets" + (", weights" if data.weighted else "")
         self.targets = "targets" + (", weights" if data.weighted else "")
+        transforms = experiment.augmentation.transforms
+        self.batches = "augmented(batches)" if transforms else "batches"
+        self.normalizes = any(isinstance(transform, Normalize) for transform in transforms)
         self.averages = self.train.ema is not None or self.train.swa is not None
 
     def write(self) -> list[str]:
@@ -72,6 +77,7 @@ class LoopWriter:
         self.metrics, left_out = write_metrics(script, self.experiment)
         self._refuse_unknown_monitors()
         self._constants()
+        write_augmentation(script, self.experiment)
         self._evaluate()
         body = [*self._setting_up(), "", *self._epochs(), "", *self._end()]
         script.define(f"def main():\n{indented(body)}")
@@ -119,14 +125,17 @@ class LoopWriter:
         self.evaluate_more = "".join(f", {name}" for name in undo or ())
         what = "The loss and the metrics" if self.metrics else "The loss"
         units = "; these in the target's own units" if undo else ""
-        is_small = max(map(len, self.experiment.data.splits.values())) <= ROWS_AT_ONCE
+        data = self.experiment.data
+        rows = rows_at_once(data.train.inputs.shape[1:])
+        is_small = max(map(len, data.splits.values())) <= rows
         loss = f"loss_function(outputs, {self.targets})"
         scores = [f'"loss": {loss}', *(f"{literal(name)}: {text}" for name, text in self.metrics.items())]
         lines = [
             f"{self.batch} = part.tensors",
+            *(["inputs = normalize(inputs)"] if self.normalizes else []),
             "model.eval()",
             "outputs = "
-            + ("model(inputs)" if is_small else f"torch.cat([model(rows) for rows in inputs.split({ROWS_AT_ONCE})])"),
+            + ("model(inputs)" if is_small else f"torch.cat([model(rows) for rows in inputs.split({rows})])"),
             "model.train()",
             *preparing_lines(self.experiment, self.metrics, undo),
             f"scores = {bracketed('{', scores, '}', before=13, indent=4)}",
@@ -197,6 +206,7 @@ class LoopWriter:
             inside += ["if epoch >= SWA_START:", "    averaged.update_parameters(model)"]
             if self._has_batch_norm():
                 rows = "train.tensors[0][order]" if self.config.dataset.shuffle else "train.tensors[0]"
+                rows = f"normalize({rows})" if self.normalizes else rows
                 inside += [
                     "    with torch.random.fork_rng():  # its draws shall not change the training",
                     f"        update_bn({rows}.split(batches.batch_size), averaged.module)",
@@ -297,7 +307,7 @@ class LoopWriter:
                 *after,
                 "total += loss.item() * len(inputs)",
             ]
-        return [before, f"for {self.batch} in batches:", indented(step)]
+        return [before, f"for {self.batch} in {self.batches}:", indented(step)]
 
     def _rates(self) -> tuple[str, list[str], list[str]]:
         """The line that takes the rate of an epoch's first step; those before and behind a step that set its rate.
@@ -364,7 +374,7 @@ class LoopWriter:
             *after,
         ]
         return [
-            "remaining = iter(batches)",
+            f"remaining = iter({self.batches})",
             "while group := list(itertools.islice(remaining, ACCUMULATE)):",
             indented(step),
         ]

@@ -24,6 +24,9 @@ REGRESSION: dict[str, Callable[[Mean], str]] = {
     "r2": lambda mean: f"1 - {mean('error**2')} / {mean('(true - ' + mean('true') + ') ** 2')}",
 }
 
+# Those that are computed for each of several outputs by itself, which the expressions above do not.
+BY_OUTPUT = frozenset({"rmse", "r2", "error_quantile"})
+
 # Of `predicted`, the number of the class with the highest score; `labels`, that of the true class; `scores`, by class.
 CLASSIFICATION: dict[str, Callable[[Mean], str]] = {
     "accuracy": lambda mean: mean("(predicted == labels).double()"),
@@ -62,12 +65,19 @@ def write_metrics(script: Script, experiment: Experiment) -> tuple[dict[str, str
         script.define(WEIGHTED_MEAN)
     expressions, others = {}, []
     for metric in experiment.metrics:
-        expression = _expression(script, metric, weighted, len(experiment.data.class_names or "ab"))
+        expression = None
+        if not (metric.type in BY_OUTPUT and has_several_outputs(experiment)):
+            expression = _expression(script, metric, weighted, len(experiment.data.class_names or "ab"))
         if expression is None:
             others.append(metric.name)
         else:
             expressions[metric.name] = expression
     return expressions, others
+
+
+def has_several_outputs(experiment: Experiment) -> bool:
+    """Whether a row has several numbers as its target."""
+    return experiment.kind == "regression" and experiment.data.train.targets.shape[1] > 1
 
 
 def _mean_of(weighted: bool) -> Mean:
@@ -137,9 +147,13 @@ def preparing_lines(experiment: Experiment, expressions: dict[str, str], undo: t
     if experiment.kind == "regression":
         if not used:
             return []
-        units = f" * {undo[1]} + {undo[0]}" if undo else ""
-        lines.append(f"predicted = outputs.flatten().double(){units}")
-        lines.append(f"true = targets.flatten().double(){units}")
+        if has_several_outputs(experiment):
+            units = f" * torch.tensor({undo[1]}) + torch.tensor({undo[0]})" if undo else ""
+            lines.append(f"predicted, true = outputs.double(){units}, targets.double(){units}")
+        else:
+            units = f" * {undo[1]} + {undo[0]}" if undo else ""
+            lines.append(f"predicted = outputs.flatten().double(){units}")
+            lines.append(f"true = targets.flatten().double(){units}")
         lines.append("error = predicted - true")
         return lines
     if "labels" in used:

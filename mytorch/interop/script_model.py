@@ -14,6 +14,7 @@ import numpy as np
 from mytorch import nn
 from mytorch.interop.script_own_code import OwnCode
 from mytorch.interop.script_source import Script, bracketed, is_plain, literal, on_lines
+from mytorch.tensor import Tensor
 from mytorch.training.branches import Parallel, Residual
 from mytorch.training.building.experiment import Experiment
 from mytorch.training.building.losses import LossSum, WeightedLoss
@@ -21,6 +22,7 @@ from mytorch.training.building.model import ROWS_TO_TRY, output_size
 from mytorch.training.config.components import OF_CHANNELS, OUTPUT_SIZES, Component, parameters_of
 from mytorch.training.loop.scoring import predict
 from mytorch.training.random_streams import keeping_streams
+from mytorch.training.steps import EveryStep, LastStep
 
 RESIDUAL = '''
     class Residual(nn.Module):
@@ -50,6 +52,25 @@ PARALLEL = '''
             if self.join == "cat":
                 return torch.cat(outputs, self.dim)
             return functools.reduce(torch.add if self.join == "add" else torch.mul, outputs)
+    '''
+
+LAST_STEP = '''
+    class LastStep(nn.Module):
+        """The state of a recurrent layer after its last step, of both directions if there are two."""
+
+        def forward(self, results):
+            outputs, states = results
+            h = states[0] if isinstance(states, tuple) else states
+            directions = outputs.shape[-1] // h.shape[-1]
+            return torch.cat([h[-place] for place in range(directions, 0, -1)], 1)
+    '''
+
+EVERY_STEP = '''
+    class EveryStep(nn.Module):
+        """The outputs of a recurrent layer."""
+
+        def forward(self, results):
+            return results[0]
     '''
 
 NAMESPACES = {
@@ -93,6 +114,10 @@ class ModelWriter:
             return on_lines("Residual(", parts, ")")
         if component.target is Parallel:
             return self._parallel(component, module, indent)
+        if component.target in (LastStep, EveryStep):
+            self.script.imports.add("import torch")
+            self.script.define(LAST_STEP if component.target is LastStep else EVERY_STEP)
+            return f"{component.type}()"
         sizes = self._sizes(component, module)
         return component_source(self.own, component, sizes, indent=indent, before=before)
 
@@ -127,7 +152,8 @@ def _input_shapes(experiment: Experiment) -> dict[int, tuple[int, ...]]:
     shapes: dict[int, tuple[int, ...]] = {}
 
     def look(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        shapes.setdefault(id(module), tuple(inputs[0].shape))
+        if isinstance(inputs[0], Tensor):  # what stands behind a recurrent layer gets a tuple
+            shapes.setdefault(id(module), tuple(inputs[0].shape))
 
     hooks = [module.register_forward_pre_hook(look) for module in experiment.model.modules()]
     shape = experiment.data.train.inputs.shape[1:]

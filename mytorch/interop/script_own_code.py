@@ -56,7 +56,7 @@ def _write_file(script: Script, file: Path, wanted: dict[str, str]) -> None:
     for position, node in enumerate(tree.body):
         start = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
         source = "\n".join(lines[start - 1 : node.end_lineno])
-        defined = _defined(node)
+        defined = defined_names(node)
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             module = getattr(node, "module", None) or node.names[0].name
             if isinstance(node, ast.ImportFrom) and node.level:
@@ -68,9 +68,9 @@ def _write_file(script: Script, file: Path, wanted: dict[str, str]) -> None:
             continue
         if position == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue  # the file's docstring
-        used = next((name for name in _names_in(node) if name in absent), None)
+        used = next((name for name in names_in(node) if name in absent), None)
         if used is None:
-            comment = _comment_above(lines, start)
+            comment = comment_above(lines, start)
             script.define("\n".join([*comment, _with_torch(source)]))
             continue
         for name in defined:
@@ -86,7 +86,7 @@ def _is_shared(module: str) -> bool:
     return module == "mytorch" or any(module == one or module.startswith(f"{one}.") for one in SHARED)
 
 
-def _defined(node: ast.stmt) -> list[str]:
+def defined_names(node: ast.stmt) -> list[str]:
     """The names that a statement at the top of a file gives a meaning."""
     if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
         return [node.name]
@@ -95,11 +95,11 @@ def _defined(node: ast.stmt) -> list[str]:
     return [each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)]
 
 
-def _names_in(node: ast.AST) -> list[str]:
+def names_in(node: ast.AST) -> list[str]:
     return [each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)]
 
 
-def _comment_above(lines: list[str], start: int) -> list[str]:
+def comment_above(lines: list[str], start: int) -> list[str]:
     """The lines of comment directly above line `start`, counted from 1."""
     first = start - 1
     while first > 0 and lines[first - 1].startswith("#"):

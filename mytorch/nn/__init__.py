@@ -76,6 +76,7 @@ from mytorch.nn.loss import (
     TripletMarginWithDistanceLoss,
 )
 from mytorch.nn.module import Module
+from mytorch.nn.multihead import MultiheadAttention
 from mytorch.nn.normalization import (
     BatchNorm1d,
     BatchNorm2d,
@@ -126,4 +127,12 @@ from mytorch.nn.pooling import (
     MaxUnpool3d,
 )
 from mytorch.nn.rearranging import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
+from mytorch.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
+from mytorch.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from mytorch.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d

@@ -80,6 +80,7 @@ from mytorch.ops.margin_loss import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from mytorch.ops.multi_head_attention import multi_head_attention_forward
 from mytorch.ops.multilabel_loss import multilabel_margin_loss
 from mytorch.ops.normalization import (
     batch_norm,

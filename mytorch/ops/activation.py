@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mytorch.autograd.application import apply, convert
 from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import finfo, to_numpy, type_name
-from mytorch.ops import elementwise
+from mytorch.ops import elementwise, smooth_kernels, softmax_kernels
 from mytorch.ops.dims import normalize_dim
 from mytorch.ops.elementwise import sigmoid, tanh
 from mytorch.ops.inplace import become
@@ -111,8 +111,9 @@ _logsigmoid = Primitive(
 )
 _silu = Primitive(
     "silu",
-    lambda xp, x: x * xp.sigmoid(x),
-    [lambda xp, g, _out, x: _silu_vjp(xp, g, x)],
+    lambda xp, x: smooth_kernels.silu(x) if smooth_kernels.handles(x) else (x * xp.sigmoid(x), None),
+    [lambda xp, g, _out, x, aux: _silu_vjp(xp, g, x, aux)],
+    aux=True,
 )
 _mish = Primitive(
     "mish",
@@ -127,13 +128,16 @@ _gelu = Primitive(
 )
 _gelu_tanh = Primitive(
     "gelu_tanh",
-    lambda xp, x: 0.5 * x * (1 + xp.tanh(_gelu_inner(x))),
-    [lambda xp, g, _out, x: _gelu_tanh_vjp(xp, g, x)],
+    lambda xp, x: _gelu_tanh_forward(xp, x),
+    [lambda xp, g, _out, x, aux: _gelu_tanh_vjp(xp, g, x, aux)],
     grad_name="GeluBackward0",
+    aux=True,
 )
 
 
-def _silu_vjp(xp: Any, g: Any, x: Any) -> Any:
+def _silu_vjp(xp: Any, g: Any, x: Any, share: Any) -> Any:
+    if share is not None:
+        return smooth_kernels.silu_vjp(g, x, share)
     s = xp.sigmoid(x)
     return g * (s * (1 + x * (1 - s)))
 
@@ -145,6 +149,8 @@ def _mish_vjp(xp: Any, g: Any, x: Any) -> Any:
 
 def _gelu_forward(xp: Any, x: Any) -> Any:
     """x times the normal distribution function, which is kept for the derivative."""
+    if smooth_kernels.handles(x) and x.dtype.char == "f":
+        return smooth_kernels.gelu(x)
     share = 0.5 * (1 + erf_of_array(xp, x * _ROOT_HALF + 0))
     return x * share, share
 
@@ -152,6 +158,8 @@ def _gelu_forward(xp: Any, x: Any) -> Any:
 def _gelu_vjp(xp: Any, g: Any, x: Any, share: Any) -> Any:
     if share is None:
         share = 0.5 * (1 + xp.erf(x * _ROOT_HALF))
+    elif smooth_kernels.handles(x):
+        return smooth_kernels.gelu_vjp(g, x, share)
     return g * (share + x * xp.exp(-0.5 * (x * x)) * (0.5 * _ROOT_2_BY_PI))
 
 
@@ -159,8 +167,18 @@ def _gelu_inner(x: Any) -> Any:
     return _ROOT_2_BY_PI * (x + 0.044715 * (x * x * x))
 
 
-def _gelu_tanh_vjp(xp: Any, g: Any, x: Any) -> Any:
+def _gelu_tanh_forward(xp: Any, x: Any) -> Any:
+    if smooth_kernels.handles(x):
+        return smooth_kernels.gelu_tanh(x)
     t = xp.tanh(_gelu_inner(x))
+    return 0.5 * x * (1 + t), t
+
+
+def _gelu_tanh_vjp(xp: Any, g: Any, x: Any, t: Any) -> Any:
+    if t is None:
+        t = xp.tanh(_gelu_inner(x))
+    elif smooth_kernels.handles(x):
+        return smooth_kernels.gelu_tanh_vjp(g, x, t)
     return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (_ROOT_2_BY_PI * (1 + 3 * 0.044715 * (x * x))))
 
 
@@ -170,12 +188,12 @@ def _gelu_tanh_vjp(xp: Any, g: Any, x: Any) -> Any:
 _softmax = Primitive(
     "softmax",
     lambda xp, x, axis: _softmax_forward(xp, x, axis),
-    [lambda xp, g, out, _x, axis: out * (g - xp.sum(g * out, axis=axis, keepdims=True))],
+    [lambda xp, g, out, _x, axis: _softmax_vjp(xp, g, out, axis)],
 )
 _log_softmax = Primitive(
     "log_softmax",
     lambda xp, x, axis: _log_softmax_forward(xp, x, axis),
-    [lambda xp, g, out, _x, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True)],
+    [lambda xp, g, out, _x, axis: _log_softmax_vjp(xp, g, out, axis)],
 )
 
 
@@ -185,15 +203,31 @@ def _shifted(x: Any, axis: tuple[int, ...]) -> Any:
 
 
 def _softmax_forward(xp: Any, x: Any, axis: tuple[int, ...]) -> Any:
+    if softmax_kernels.in_rows(x, axis):
+        return softmax_kernels.softmax(x)
     out = xp.exp(_shifted(x, axis))
     out /= out.sum(axis=axis, keepdims=True)
     return out
 
 
+def _softmax_vjp(xp: Any, g: Any, out: Any, axis: tuple[int, ...]) -> Any:
+    if softmax_kernels.in_rows(out, axis) and softmax_kernels.in_rows(g, axis):
+        return softmax_kernels.softmax_vjp(g, out)
+    return out * (g - xp.sum(g * out, axis=axis, keepdims=True))
+
+
 def _log_softmax_forward(xp: Any, x: Any, axis: tuple[int, ...]) -> Any:
+    if softmax_kernels.in_rows(x, axis):
+        return softmax_kernels.log_softmax(x)
     out = _shifted(x, axis)
     out -= xp.log(xp.exp(out).sum(axis=axis, keepdims=True))
     return out
+
+
+def _log_softmax_vjp(xp: Any, g: Any, out: Any, axis: tuple[int, ...]) -> Any:
+    if softmax_kernels.in_rows(out, axis) and softmax_kernels.in_rows(g, axis):
+        return softmax_kernels.log_softmax_vjp(g, out)
+    return g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True)
 
 
 # --- what users call ------------------------------------------------------------------------------------------------

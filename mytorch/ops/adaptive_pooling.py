@@ -7,6 +7,7 @@ windows can overlap and differ in length by one. The average over the windows of
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,12 @@ import numpy as np
 
 from mytorch.autograd.application import wrap
 from mytorch.autograd.primitive import Primitive, namespace_of
+from mytorch.backend import threads
 from mytorch.ops import shape
 from mytorch.ops.indexing import gather
 from mytorch.ops.pooling import check_input, max_pool, on_batch
 from mytorch.ops.variant import variant
-from mytorch.ops.windows import Sizes, channels_first, channels_last
+from mytorch.ops.windows import Sizes, blocks, channels_first, channels_last, scatter
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
@@ -46,23 +48,38 @@ def averaging_matrix(space: int, size: int) -> Any:
     return matrix
 
 
-def _multiply_axes(xp: Any, x: Any, matrices: Sequence[Any]) -> Any:
-    """Apply to each axis in space its matrix."""
-    x = xp.ascontiguousarray(channels_last(x))
-    for axis, matrix in enumerate(matrices, start=1):
-        rows = x.reshape(math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]))
-        factors = xp.asarray(matrix, dtype=x.dtype)
-        product = factors * rows if matrix.shape[1] == 1 else xp.matmul(factors, rows)
-        x = product.reshape(*x.shape[:axis], len(matrix), *x.shape[axis + 1 :])
-    return channels_first(x)
+def multiply_axes(xp: Any, x: Any, matrices: Sequence[Any]) -> Any:
+    """Apply to each axis in space of (batch, channels, *space) its matrix; a few images at a time."""
+    x = channels_last(x)
+    factors = [xp.asarray(matrix, dtype=x.dtype) for matrix in matrices]
+    out = xp.empty((len(x), *[len(matrix) for matrix in matrices], x.shape[-1]), x.dtype)
+
+    def work(block: slice) -> None:
+        images = xp.ascontiguousarray(x[block])
+        for axis, matrix in enumerate(factors, start=1):
+            images = _multiply_axis(xp, images, axis, matrix)
+        out[block] = images
+
+    threads.run(work, blocks(out if out.nbytes > x.nbytes else x))
+    return channels_first(out)
+
+
+def _multiply_axis(xp: Any, x: Any, axis: int, matrix: Any) -> Any:
+    rows = x.reshape(math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]))
+    if matrix.shape[1] == 1 and bool((matrix == matrix[0]).all()):  # the same number everywhere
+        product = xp.empty((len(rows), len(matrix), rows.shape[2]), x.dtype)
+        scatter(xp, xp.broadcast_to(rows * matrix[0], product.shape), product)
+    else:
+        product = xp.matmul(matrix, rows)
+    return product.reshape(*x.shape[:axis], len(matrix), *x.shape[axis + 1 :])
 
 
 def _adaptive_forward(xp: Any, x: Any, sizes: Sizes) -> Any:
-    return _multiply_axes(xp, x, [averaging_matrix(n, size) for n, size in zip(x.shape[2:], sizes, strict=True)])
+    return multiply_axes(xp, x, [averaging_matrix(n, size) for n, size in zip(x.shape[2:], sizes, strict=True)])
 
 
 def _adaptive_back_forward(xp: Any, g: Any, sizes: Sizes) -> Any:
-    return _multiply_axes(xp, g, [averaging_matrix(n, size).T for n, size in zip(sizes, g.shape[2:], strict=True)])
+    return multiply_axes(xp, g, [averaging_matrix(n, size).T for n, size in zip(sizes, g.shape[2:], strict=True)])
 
 
 _adaptive_avg_pool = Primitive(
@@ -110,17 +127,41 @@ def _adaptive_max(dims: int, input: Any, output_size: Any, return_indices: bool)
     if 0 not in sizes and all(n % size == 0 for n, size in zip(space, sizes, strict=True)):
         step = tuple([n // size for n, size in zip(space, sizes, strict=True)])
         return max_pool(dims, input, step, step, 0, 1, False, return_indices)
-    xp = namespace_of(x)
-    numbers = xp.arange(math.prod(space)).reshape(space)
-    flat = xp.ascontiguousarray(x).reshape(*x.shape[:-dims], math.prod(space))
-    chosen = xp.empty((*flat.shape[:-1], math.prod(sizes)), dtype=np.int64)
-    bounds = [window_bounds(n, size) for n, size in zip(space, sizes, strict=True)]
-    for cell, index in enumerate(np.ndindex(*sizes)):
-        seen = numbers[tuple([slice(*bounds[axis][i]) for axis, i in enumerate(index)])].reshape(-1)
-        chosen[..., cell] = seen[xp.argmax(flat[..., seen], axis=-1)]
+    lead = x.shape[: x.ndim - dims]
+    images = channels_last(x if x.ndim == dims + 2 else x[None])
+    chosen = _places_of_maxima(namespace_of(x), images, sizes).reshape(*lead, math.prod(sizes))
     picked = gather(shape.flatten(input, x.ndim - dims), -1, wrap(chosen))
-    out = shape.reshape(picked, (*x.shape[:-dims], *sizes))
-    return (out, wrap(chosen.reshape(*x.shape[:-dims], *sizes))) if return_indices else out
+    out = shape.reshape(picked, (*lead, *sizes))
+    return (out, wrap(chosen.reshape(*lead, *sizes))) if return_indices else out
+
+
+def _places_of_maxima(xp: Any, x: Any, sizes: Sizes) -> Any:
+    """For each window where its maximum lies, counted through the image; (batch, channels, *sizes), of x channels-last.
+
+    Element by element of the windows, all windows at once. A window that has fewer gives its last one again, which
+    changes nothing.
+    """
+    space = x.shape[1:-1]
+    numbers = xp.arange(math.prod(space)).reshape(*space, 1)
+    axes = [_elements(n, size) for n, size in zip(space, sizes, strict=True)]
+    first, *others = [np.ix_(*elements) for elements in itertools.product(*axes)]
+    best = x[(slice(None), *first)]
+    chosen = xp.zeros(best.shape, dtype=np.int64) + numbers[first]
+    for here in others:
+        values = x[(slice(None), *here)]
+        better = (values > best) | (values != values)  # of several NaNs the last counts, as in PyTorch
+        step = numbers[here] - chosen
+        step *= better
+        chosen += step
+        best = xp.maximum(best, values)
+    return xp.ascontiguousarray(channels_first(chosen))
+
+
+def _elements(space: int, size: int) -> Any:
+    """For each window along one axis its first element, its second and so on: (elements, size)."""
+    bounds = np.array(window_bounds(space, size), np.int64).reshape(size, 2)
+    start, end = bounds[:, 0], bounds[:, 1]
+    return np.minimum(start + np.arange(int((end - start).max(initial=1)))[:, None], end - 1)
 
 
 # --- what users call ------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from mytorch.autograd.application import apply
 from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import type_name
 from mytorch.ops import reduction as reductions
+from mytorch.ops import softmax_kernels
 from mytorch.ops.activation import log_softmax
 from mytorch.ops.arithmetic import where
 from mytorch.ops.loss import check_reduction
@@ -75,6 +76,13 @@ def _for_rows(g: Any, weights: Any, norm: float | None) -> Any:
 
 def _cross_entropy_forward(xp: Any, x: Any, target: Any, weights: Any, norm: float | None) -> Any:
     """The loss, and for the derivative the parts of softmax: the exponentials and their sums."""
+    if softmax_kernels.in_rows(x, (1,)):
+        exponentials = xp.empty_like(x)
+        sums, top = softmax_kernels.exponentials(x, exponentials)
+        picked = x[xp.arange(len(target)), target]
+        if top is not None:
+            picked = picked - top[:, 0]
+        return _nll_forward(picked - xp.log(sums[:, 0]), weights, norm), (exponentials, sums)
     shifted = x - x.max(axis=1, keepdims=True) if x.size else x
     exponentials = xp.exp(shifted)
     sums = exponentials.sum(axis=1, keepdims=True)
@@ -90,6 +98,8 @@ def _cross_entropy_vjp(xp: Any, g: Any, x: Any, target: Any, aux: Any) -> Any:
     else:
         exponentials, sums = aux
         everywhere = exponentials * (column / sums)
+        everywhere[xp.arange(len(target)), target] -= g
+        return everywhere
     return everywhere - xp.put_picked(g, target, x.shape)
 
 

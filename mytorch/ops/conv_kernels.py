@@ -17,14 +17,19 @@ memory that this takes does not grow with the batch.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+import operator
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mytorch.ops.windows import Geometry, Sizes, Span, channels_first, channels_last, inner, outer, spans, taps
+from mytorch.backend import threads
+from mytorch.ops import depthwise
+from mytorch.ops.windows import Geometry, Sizes, Span, channels_first, channels_last, inner, outer, scatter, spans
 
 CACHE = 2**20  # bytes of lowered images at a time: about the second-level cache of one core
 # Products of up to this many multiplications are taken by OpenBLAS's kernels for small matrices, which do not first
@@ -47,10 +52,15 @@ def _strided(xp: Any, array: Any, offset: int, shape: Sizes, strides: Sizes, run
     return xp.lib.stride_tricks.as_strided(flat, shape, strides)
 
 
-def lowered(
-    xp: Any, x: Any, kernel: Sizes, sizes: Sizes, geometry: Geometry, outputs: int, cache: int
-) -> Iterator[tuple[Any, tuple[slice, ...]]]:
-    """Lay out the images block by block, so that the output is a product with the kernel as a matrix.
+class Block(NamedTuple):
+    """Some images, and of their output some places along the first axis."""
+
+    images: slice
+    top: slice
+
+
+class Lowering:
+    """Lays images out block by block, so that each block of the output is a product with the kernel as a matrix.
 
     Args:
         x: images, (batch, *space, channels).
@@ -58,67 +68,101 @@ def lowered(
         outputs: the number of output channels, by which the way is chosen.
         cache: bytes to lay out at a time.
 
-    Yields:
-        `(rows, where)`: rows of shape (images, lines, line, columns), with columns in the order of the kernel's
-        elements with the channels last; `where` is the part of the output, (batch, *sizes), that they belong to. The
-        memory of `rows` is used again for the next block.
-    """
-    stride, padding, dilation = geometry
-    batch, channels = x.shape[0], x.shape[-1]
-    if {*kernel, *stride} == {1} and not any(padding) and x.flags.c_contiguous and sizes == x.shape[1:-1]:
-        yield x.reshape(1, 1, -1, channels), (slice(None),)  # every number is used once: nothing to lay out
-        return
-    columns = math.prod(kernel) * channels
-    overlapping = (
-        len(kernel) > 1
-        and kernel[0] > stride[0]
-        and dilation[0] == 1
-        and columns * outputs * FEW_ROWS * 2 <= SMALL
-        and math.prod(sizes[1:]) >= FEW_ROWS
-    )
-    lines = ((sizes[0] - 1) * stride[0] + kernel[0]) / kernel[0] if overlapping else sizes[0]
-    image_bytes = int(lines * math.prod(sizes[1:]) * columns * x.itemsize)
-    images = min(batch, max(1, cache // image_bytes))
-    images = -(-batch // -(-batch // images))  # blocks of about equal size
-    height = sizes[0] if image_bytes <= cache else max(cache * sizes[0] // image_bytes, kernel[0])
-    layouts: dict[Any, _Layout] = {}
-    for first, top in itertools.product(range(0, batch, images), range(0, sizes[0], height)):
-        part = (min(height, sizes[0] - top), *sizes[1:])
-        here = geometry._replace(padding=(padding[0] - top * stride[0], *padding[1:]))
-        seen = spans(x.shape[1:-1], part, kernel, here)
-        block = x[first : first + images][outer(seen)]
-        key = (len(block), seen[0][1:])
-        if key not in layouts:
-            layouts[key] = _Layout(xp, x, len(block), seen, part, kernel, geometry, overlapping, list(layouts.values()))
-        yield layouts[key].fill(x, block), (slice(first, first + images), slice(top, top + height))
-
-
-class _Layout:
-    """The memory and the views for blocks of one shape: the bordered patch, its lowered copy, and the rows of that.
-
-    Args:
-        x: all images.
-        count: how many of them are laid out at a time.
-        seen: what the windows see of them.
-        sizes: the block's output in space.
-        overlapping: keep the first axis as it is.
-        others: layouts of which the memory can be shared.
+    `blocks` depend on these numbers alone. Several threads may lower blocks at a time: each has memory of its own.
     """
 
     def __init__(
-        self,
-        xp: Any,
-        x: Any,
-        count: int,
-        seen: Sequence[Span],
-        sizes: Sizes,
-        kernel: Sizes,
-        geometry: Geometry,
-        overlapping: bool,
-        others: Sequence[_Layout],
+        self, xp: Any, x: Any, kernel: Sizes, sizes: Sizes, geometry: Geometry, outputs: int, cache: int
     ) -> None:
-        self.xp = xp
-        stride, _, dilation = geometry
+        self.xp, self.x, self.kernel, self.sizes, self.geometry = xp, x, kernel, sizes, geometry
+        stride, padding, dilation = geometry
+        batch, channels = x.shape[0], x.shape[-1]
+        self.workspaces: dict[int, _Workspace] = {}
+        self.blocks = [Block(slice(0, batch), slice(0, sizes[0]))]
+        # Where every number is used once, there is nothing to lay out.
+        self.nothing_to_do = (
+            {*kernel, *stride} == {1} and not any(padding) and x.flags.c_contiguous and sizes == x.shape[1:-1]
+        )
+        if self.nothing_to_do:
+            return
+        columns = math.prod(kernel) * channels
+        self.overlapping = (
+            len(kernel) > 1
+            and kernel[0] > stride[0]
+            and dilation[0] == 1
+            and columns * outputs * FEW_ROWS * 2 <= SMALL
+            and math.prod(sizes[1:]) >= FEW_ROWS
+        )
+        lines = ((sizes[0] - 1) * stride[0] + kernel[0]) / kernel[0] if self.overlapping else sizes[0]
+        image_bytes = int(lines * math.prod(sizes[1:]) * columns * x.itemsize)
+        out_bytes = math.prod(sizes) * outputs * x.itemsize
+        # All that is taken is well below the kernel's width-th part of what im2col would take, and what comes out of a
+        # block stays in the cache too. Blocks are equal, and an even number of them suits two threads.
+        budget = 0.6 * batch * math.prod(sizes) * columns * x.itemsize / kernel[-1]
+        taken = image_bytes + out_bytes + math.prod(x.shape[1:]) * x.itemsize
+        count = math.ceil(batch / max(1, min(cache / max(image_bytes, out_bytes), budget / taken)))
+        images = -(-batch // (count + count % 2 if count > 1 else 1))
+        height = sizes[0] if image_bytes <= 1.5 * cache else max(cache * sizes[0] // image_bytes, kernel[0])
+        self.blocks = [
+            Block(slice(first, min(first + images, batch)), slice(top, min(top + height, sizes[0])))
+            for first, top in itertools.product(range(0, batch, images), range(0, sizes[0], height))
+        ]
+        self.seen = {
+            top: spans(
+                x.shape[1:-1],
+                (min(height, sizes[0] - top), *sizes[1:]),
+                kernel,
+                geometry._replace(padding=(padding[0] - top * stride[0], *padding[1:])),
+            )
+            for top in range(0, sizes[0], height)
+        }
+
+    def rows(self, block: Block) -> Any:
+        """The lowered block: (lines, rows, columns), with columns in the order of the kernel's elements and channels.
+
+        The lines are output places along the first axis, or there is a single one; the rows are those of all images.
+        The memory is used again for the next block of the same thread.
+        """
+        if self.nothing_to_do:
+            return self.x.reshape(1, -1, self.x.shape[-1])
+        thread = threading.get_ident()
+        workspace = self.workspaces.get(thread)
+        if workspace is None:
+            workspace = self.workspaces[thread] = _Workspace()
+        seen = self.seen[block.top.start]
+        key = (block.images.stop - block.images.start, seen[0][1:])
+        layout = workspace.layouts.get(key)
+        if layout is None:
+            part = (block.top.stop - block.top.start, *self.sizes[1:])
+            layout = workspace.layouts[key] = _Layout(self, workspace, key[0], seen, part)
+        return layout.fill(self.x, block.images, seen)
+
+
+class _Workspace:
+    """What one thread lays blocks out in: memory, and the ways in which blocks of several shapes lie in it."""
+
+    def __init__(self) -> None:
+        self.memory: Any = None
+        self.layouts: dict[Any, _Layout] = {}
+
+
+class _Layout:
+    """The views for blocks of one shape: the bordered patch, its lowered copy, and the rows of that.
+
+    Args:
+        lowering: what all blocks have in common.
+        workspace: has the memory.
+        count: how many images are laid out at a time.
+        seen: what the windows see of them.
+        sizes: the block's output in space.
+    """
+
+    def __init__(
+        self, lowering: Lowering, workspace: _Workspace, count: int, seen: Sequence[Span], sizes: Sizes
+    ) -> None:
+        self.xp = xp = lowering.xp
+        x, kernel, overlapping = lowering.x, lowering.kernel, lowering.overlapping
+        stride, _, dilation = lowering.geometry
         channels, item = x.shape[-1], x.itemsize
         lengths = tuple([s.length for s in seen])
         self.patch: Any = None
@@ -146,36 +190,32 @@ class _Layout:
             run, walk, steps = run * kernel[-1], walk[:-1], steps[:-1]
         self.source = (walk, steps, run)
         numbers = math.prod(walk) * run
-        shared = [o.memory for o in others if o.memory.size >= numbers]
-        self.memory: Any = shared[0] if shared else xp.empty(numbers, dtype=x.dtype)
-        self.target = _strided(xp, self.memory, 0, walk, _packed(walk, run * item), run)
+        if workspace.memory is None or workspace.memory.size < numbers:
+            workspace.memory = xp.empty(numbers, dtype=x.dtype)
+        memory = workspace.memory
+        self.target = _strided(xp, memory, 0, walk, _packed(walk, run * item), run)
 
-        width, line = math.prod(kernel[1:]) * channels, math.prod(sizes[1:])
-        along = lengths[0] * width * item  # from one place in a line to the next
-        if overlapping:
-            shape, steps = (count, sizes[0], line), (line * along, stride[0] * width * item, along)
-        else:
-            shape, steps = (1, 1, count * line), (0, 0, along)
-        self.rows = _strided(xp, self.memory, 0, (*shape, kernel[0] * width), (*steps, item))
+        width = math.prod(kernel[1:]) * channels * item
+        along = lengths[0] * width  # from one row to the next
+        shape = (sizes[0], count * math.prod(sizes[1:]), kernel[0] * (width // item))
+        self.rows = _strided(xp, memory, 0, shape, (stride[0] * width, along, item))
 
-    def fill(self, x: Any, block: Any) -> Any:
-        """Lower a block of the images `x` and return its rows."""
+    def fill(self, x: Any, images: slice, seen: Sequence[Span]) -> Any:
+        """Lower what the windows see of some of the images `x` and return its rows."""
         walk, steps, run = self.source
-        if self.patch is not None:
-            self.interior[...] = block
-            x = block = self.patch
-        self.target[...] = _strided(self.xp, x, _address(block) - _address(x), walk, steps, run)
+        if self.patch is None:
+            starts = (images.start, *[s.start for s in seen])
+            offset = sum([start * step for start, step in zip(starts, x.strides, strict=False)])
+        else:
+            scatter(self.xp, x[(images, *outer(seen)[1:])], self.interior)
+            x, offset = self.patch, 0
+        self.target[...] = _strided(self.xp, x, offset, walk, steps, run)
         return self.rows
 
 
 def _packed(shape: Sizes, item: int) -> Sizes:
     """The steps in bytes of an array without gaps."""
     return tuple([item * math.prod(shape[i + 1 :]) for i in range(len(shape))])
-
-
-def _address(array: Any) -> int:
-    """Where an array's memory begins."""
-    return int(array.ctypes.data if type(array) is np.ndarray else array.data.ptr)
 
 
 def _product(xp: Any, a: Any, b: Any, out: Any) -> None:
@@ -206,8 +246,14 @@ def _sum_of_products(xp: Any, a: Any, b: Any) -> Any:
     if rows <= most or most < 8 * FEW_ROWS:  # short sums would make more results to add up than they save
         most = rows
     whole = rows // most * most
-    products = xp.matmul(xp.swapaxes(_in_pieces(a, whole, most), -1, -2), _in_pieces(b, whole, most))
-    total = xp.sum(products, axis=(0, 1))
+    left, right = _in_pieces(a, whole, most), _in_pieces(b, whole, most)
+    # So many products at a time that they are added up while they are in the cache.
+    most_products = max(CACHE // (4 * a.shape[2] * b.shape[2] * a.itemsize), 1)
+    lines, pieces = max(most_products // left.shape[1], 1), min(most_products, left.shape[1])
+    total: Any = 0
+    for line, piece in itertools.product(range(0, len(a), lines), range(0, left.shape[1], pieces)):
+        some = slice(line, line + lines), slice(piece, piece + pieces)
+        total = total + xp.sum(xp.matmul(xp.swapaxes(left[some], -1, -2), right[some]), axis=(0, 1))
     if whole < rows:
         total += xp.sum(xp.matmul(xp.swapaxes(a[:, whole:], -1, -2), b[:, whole:]), axis=0)
     return total.T if turned else total
@@ -239,23 +285,70 @@ def correlate(
     elif groups == 1:
         spread = None if bias is None else _along_line(xp, bias, sizes)
         matrix = xp.ascontiguousarray(channels_last(weight).reshape(outputs, -1).T)
-        for rows, where in lowered(xp, x, kernel, sizes, geometry, outputs, CACHE):
-            part = out[where]
-            result = part.reshape(*rows.shape[:-1], outputs)
-            _product(xp, rows, matrix, result)
-            if not np.may_share_memory(result, part):  # the reshape was a copy
-                part[...] = result.reshape(part.shape)
-            if spread is not None:
-                part += spread[: part.shape[-2]]
-    elif _is_thin(weight, groups):
-        _correlate_by_taps(xp, x, weight, sizes, geometry, groups, out)
-        if bias is not None:
-            out += _along_line(xp, bias, sizes)
+        for source, target, part_sizes, part_geometry in _undilated(x, out, kernel, sizes, geometry):
+            _correlate_blocks(xp, source, kernel, matrix, spread, part_sizes, part_geometry, target)
+    elif depthwise.suits(weight, groups):
+        depthwise.correlate(xp, x, weight, bias, sizes, geometry, groups, out)
     else:
         for ours, theirs, here in _groups(weight.shape[1], outputs, groups):
             part_bias = None if bias is None else bias[here]
             correlate(xp, x[..., ours], weight[theirs], part_bias, sizes, geometry, 1, out[..., here])
     return out
+
+
+def _correlate_blocks(
+    xp: Any, x: Any, kernel: Sizes, matrix: Any, spread: Any, sizes: Sizes, geometry: Geometry, out: Any
+) -> None:
+    """Write the products of all blocks with the kernel as a matrix, plus the bias spread along a line, to `out`."""
+    outputs = matrix.shape[1]
+    lowering = Lowering(xp, x, kernel, sizes, geometry, outputs, CACHE)
+
+    def work(block: Block) -> None:
+        part = out[block]
+        rows = lowering.rows(block)
+        direct = len(rows) == 1 and part.flags.c_contiguous
+        shape = (*rows.shape[:-1], outputs)
+        result = part.reshape(shape) if direct else xp.empty(shape, x.dtype)
+        _product(xp, rows, matrix, result)
+        if spread is not None:
+            lines = result.reshape(-1, *spread[: part.shape[-2]].shape)
+            lines += spread
+        if not direct:
+            scatter(xp, _as_images(result, part.shape), part)
+
+    threads.run(work, lowering.blocks)
+
+
+def _as_images(rows: Any, shape: Sizes) -> Any:
+    """What belongs to lowered rows, (lines, rows, outputs), as images of that shape."""
+    images, top, *rest = shape
+    if len(rows) == 1:
+        return rows.reshape(shape)
+    return rows.reshape(top, images, *rest).swapaxes(0, 1)
+
+
+def _undilated(
+    x: Any, out: Any, kernel: Sizes, sizes: Sizes, geometry: Geometry
+) -> Iterator[tuple[Any, Any, Sizes, Geometry]]:
+    """The images and the output in parts that have no dilation along the first axis, with their sizes and geometry.
+
+    With dilation d, the output's places of one remainder modulo d see the images' places of one remainder only.
+    """
+    d, before = geometry.dilation[0], geometry.padding[0]
+    if d == 1 or kernel[0] == 1 or len(kernel) == 1 or geometry.stride[0] > 1:
+        yield x, out, sizes, geometry
+        return
+    for first in range(min(d, sizes[0])):
+        begin = (first - before) % d
+        target = out[:, first::d]
+        yield (
+            x[:, begin::d],
+            target,
+            (target.shape[1], *sizes[1:]),
+            geometry._replace(
+                padding=((begin - first + before) // d, *geometry.padding[1:]), dilation=(1, *geometry.dilation[1:])
+            ),
+        )
 
 
 def _along_line(xp: Any, values: Any, sizes: Sizes) -> Any:
@@ -342,30 +435,40 @@ def correlate_kernel(xp: Any, x: Any, g: Any, kernel: Sizes, geometry: Geometry,
         return weight
     if groups == 1:
         total: Any = 0
-        # Large kernels want long sums, so that fewer of their gradients have to be added up.
-        cache = CACHE if weight.size * 8 * FEW_ROWS <= SMALL else 4 * CACHE
-        for rows, where in lowered(xp, x, kernel, sizes, geometry, outputs, cache):
-            images, lines, line, columns = rows.shape
-            against = g[where].reshape(images, lines, line, outputs)
-            total = total + _sum_of_products(
-                xp,
-                rows.swapaxes(0, 1).reshape(lines, images * line, columns),
-                against.swapaxes(0, 1).reshape(lines, images * line, outputs),
-            )
+        for source, against, part_sizes, part_geometry in _undilated(x, g, kernel, sizes, geometry):
+            total = total + _kernel_of_blocks(xp, source, against, kernel, part_sizes, part_geometry)
         weight[...] = channels_first(total.T.reshape(outputs, *kernel, channels))
-    elif _is_thin(weight, groups):
-        _kernel_by_taps(xp, x, g, weight, geometry, groups)
+    elif depthwise.suits(weight, groups):
+        depthwise.kernel_gradient(xp, x, g, weight, geometry, groups)
     else:
         for ours, theirs, here in _groups(channels // groups, outputs, groups):
             weight[theirs] = correlate_kernel(xp, x[..., ours], g[..., here], kernel, geometry, 1)
     return weight
 
 
-def sum_of_rows(xp: Any, x: Any, kept: int = 1) -> Any:
-    """The sum over all but the last `kept` axes, over the longest runs of memory first."""
-    end = x.shape[x.ndim - kept :]
-    lines = x.reshape(-1, x.shape[-1 - kept] * math.prod(end)) if x.size else x.reshape(0, math.prod(end))
-    return xp.sum(xp.sum(lines, axis=0).reshape(-1, *end), axis=0)
+def _kernel_of_blocks(xp: Any, x: Any, g: Any, kernel: Sizes, sizes: Sizes, geometry: Geometry) -> Any:
+    """The gradient of the kernel as a matrix, (columns, outputs)."""
+    outputs = g.shape[-1]
+    # Large kernels want long sums, so that fewer of their gradients have to be added up.
+    cache = CACHE if math.prod(kernel) * x.shape[-1] * outputs * 8 * FEW_ROWS <= SMALL else 4 * CACHE
+    lowering = Lowering(xp, x, kernel, sizes, geometry, outputs, cache)
+    parts: list[Any] = [None] * len(lowering.blocks)
+
+    def work(number: int) -> None:
+        block = lowering.blocks[number]
+        rows = lowering.rows(block)
+        against = g[block].swapaxes(0, 1) if len(rows) > 1 else g[block]
+        parts[number] = _sum_of_products(xp, rows, against.reshape(*rows.shape[:-1], outputs))
+
+    threads.run(work, range(len(parts)))
+    return functools.reduce(operator.iadd, parts)
+
+
+def sum_of_rows(xp: Any, x: Any) -> Any:
+    """The sum over all but the last axis, over the longest runs of memory first."""
+    channels = x.shape[-1]
+    lines = x.reshape(-1, x.shape[-2] * channels) if x.size else x.reshape(0, channels)
+    return xp.sum(xp.sum(lines, axis=0).reshape(-1, channels), axis=0)
 
 
 # --- groups ---------------------------------------------------------------------------------------------------------
@@ -377,42 +480,3 @@ def _groups(channels: int, outputs: int, groups: int) -> Iterator[tuple[slice, s
     for i in range(groups):
         here = slice(i * each, (i + 1) * each)
         yield slice(i * channels, (i + 1) * channels), here, here
-
-
-def _is_thin(weight: Any, groups: int) -> bool:
-    """Groups of so few channels (depthwise: one) that a matrix product of each would be all overhead."""
-    return weight.shape[0] // groups <= 4 and weight.shape[1] <= 4
-
-
-def _blocks(x: Any, g: Any) -> Iterator[slice]:
-    """Images that fit in the cache together with their results."""
-    images = max(1, CACHE * len(x) // (4 * max(x.size, g.size) * x.itemsize))
-    for first in range(0, len(x), images):
-        yield slice(first, first + images)
-
-
-def _correlate_by_taps(xp: Any, x: Any, weight: Any, sizes: Sizes, geometry: Geometry, groups: int, out: Any) -> None:
-    """For groups of few channels: each kernel element times all that it meets, added up."""
-    kernel, each = weight.shape[2:], weight.shape[1]
-    by_group = weight.reshape(groups, -1, *weight.shape[1:])
-    for block in _blocks(x, out):
-        images = x[block].reshape(-1, *x.shape[1:-1], groups, each)
-        total = xp.zeros((len(images), *sizes, groups, by_group.shape[1]), dtype=out.dtype)
-        for tap, windows, places in taps(x.shape[1:-1], sizes, kernel, geometry):
-            for c in range(each):
-                factors = _along_line(xp, by_group[(slice(None), slice(None), c, *tap)], total[windows].shape[1:-2])
-                total[windows] += images[places][..., c, None] * factors
-        out[block] = total.reshape(-1, *sizes, out.shape[-1])
-
-
-def _kernel_by_taps(xp: Any, x: Any, g: Any, weight: Any, geometry: Geometry, groups: int) -> None:
-    """The gradient of the kernel for groups of few channels, added to `weight`."""
-    kernel, each, sizes = weight.shape[2:], weight.shape[1], g.shape[1:-1]
-    by_group = weight.reshape(groups, -1, *weight.shape[1:])
-    for block in _blocks(x, g):
-        images = x[block].reshape(-1, *x.shape[1:-1], groups, each)
-        against = g[block].reshape(-1, *sizes, groups, by_group.shape[1])
-        for tap, windows, places in taps(x.shape[1:-1], sizes, kernel, geometry):
-            for c in range(each):
-                products = images[places][..., c, None] * against[windows]
-                by_group[(slice(None), slice(None), c, *tap)] += sum_of_rows(xp, products, 2)

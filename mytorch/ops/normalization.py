@@ -14,9 +14,10 @@ import numpy as np
 from mytorch.autograd.application import apply, convert
 from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import finfo, type_name
+from mytorch.ops.batch_norm_kernels import BATCH_NORM, FIXED_NORM
 from mytorch.ops.clamping import clamp_min
 from mytorch.ops.dims import normalize_dim
-from mytorch.ops.normalization_kernels import BATCH_NORM, FIXED_NORM, GROUP_NORM, INSTANCE_NORM, LAYER_NORM, RMS_NORM
+from mytorch.ops.normalization_kernels import GROUP_NORM, INSTANCE_NORM, LAYER_NORM, RMS_NORM
 from mytorch.ops.padding import pad
 from mytorch.ops.reduction import norm
 
@@ -115,12 +116,12 @@ def batch_norm(
     _check_types(input, weight, bias, running_mean, running_var)
     if training:
         running = _to_track(running_mean, running_var, momentum)
-        return _normalize("batch_norm", BATCH_NORM, input, weight, bias, groups=None, eps=eps, running=running)
+        return _normalize("batch_norm", BATCH_NORM, input, weight, bias, eps=eps, running=running)
     return _with_fixed(input, running_mean, running_var, weight, bias, eps)
 
 
 def _to_track(running_mean: Any, running_var: Any, momentum: float) -> Any:
-    """What `_track` writes to; None if there is nothing to track."""
+    """What `track` writes to; None if there is nothing to track."""
     if running_mean is None:
         return None
     running_mean.changed()

@@ -1,8 +1,8 @@
 """The table entries of normalization: inputs shifted and scaled to mean 0 and variance 1.
 
 All of them compute `(x - mean) * r * weight + bias` with `r = 1 / sqrt(variance + eps)`, and differ in what mean and
-variance are taken over. In the derivatives, d is `x - mean`; d and r are kept from the forward pass. When the
-backward pass is itself differentiated, `_gradients` computes everything anew, for all of them alike.
+variance are taken over. In the derivatives, d is `x - mean`; it and r are kept from the forward pass. When the
+backward pass is itself differentiated, `gradients` computes everything anew, for all of them alike.
 
 The data is read and written as few times as NumPy allows and in the order in which it lies in memory; all else is
 computed from sums of it, which are small.
@@ -15,19 +15,20 @@ import math
 from typing import Any
 
 from mytorch.autograd.primitive import Primitive
+from mytorch.backend import blocks
 from mytorch.ops.windows import channels_last
 
 # --- memory ---------------------------------------------------------------------------------------------------------
 
 
 @functools.cache
-def _together(rows: int, width: int) -> int:
+def rows_together(rows: int, width: int) -> int:
     """How many rows of `width` numbers to take as one, a divisor of `rows`, so that NumPy's inner loops are long."""
     limit = min(16384 // max(width, 1), rows // 8)
     return next((n for n in range(limit, 1, -1) if rows % n == 0), 1)
 
 
-class _Memory:
+class Memory:
     """How (samples, channels, *space) lies in memory: `last` says whether the channels come last, behind the space."""
 
     axes: tuple[int, ...]  # the shape of `rows`
@@ -53,46 +54,7 @@ class _Memory:
         return self.xp.empty_like(x) if self.in_order else self.xp.empty(x.shape, x.dtype)
 
 
-class _WholeBatch(_Memory):
-    """One number for each channel, of shape (channels,). A row of the data has all channels, once or several times."""
-
-    def __init__(self, xp: Any, x: Any) -> None:
-        super().__init__(xp, x)
-        n, c, s = self.samples, self.channels, self.places
-        self.set = (_together(n * s, c), c) if self.last else (c, s)
-        width = math.prod(self.set)
-        self.axes = (x.size // width if width else 0), width
-        self.count = max(n * s, 1)
-
-    def _by_channel(self, values: Any) -> Any:
-        return self.xp.sum(values.reshape(self.set), 0 if self.last else 1)
-
-    def sums(self, rows: Any) -> Any:
-        """The sum of each channel; the product with ones is a sum that BLAS computes."""
-        return self._by_channel(self.xp.ones(len(rows), rows.dtype) @ rows)
-
-    def sums_of_products(self, x: Any, y: Any) -> Any:
-        if self.last:
-            return self._by_channel(self.xp.einsum("ij,ij->j", x, y))
-        shape = self.samples, self.channels, self.places
-        return self.xp.sum(self.xp.vecdot(x.reshape(shape), y.reshape(shape)), 0)
-
-    def mean(self, sums: Any) -> Any:
-        return sums / self.count
-
-    def spread(self, values: Any) -> Any:
-        """A number for each channel, in a shape that broadcasts to rows."""
-        if len(values) == self.axes[1]:
-            return values
-        full = self.xp.empty(self.set, values.dtype)
-        full[...] = values if self.last else values[:, None]
-        return full.reshape(-1)
-
-    def over_samples(self, values: Any) -> Any:
-        return values
-
-
-class _Groups(_Memory):
+class _Groups(Memory):
     """One number for each channel of each sample, of shape (samples, channels); shared within a group of channels."""
 
     def __init__(self, xp: Any, x: Any, groups: int) -> None:
@@ -101,6 +63,7 @@ class _Groups(_Memory):
         self.groups = groups
         self.axes = (n, s, c) if self.last else (n, c, s)
         self.count = max(s * c // groups, 1)
+        self.samples_in_blocks = n, blocks.rows_of(c * s)
 
     def sums(self, rows: Any) -> Any:
         ones = self.xp.ones(self.places, rows.dtype)
@@ -113,42 +76,40 @@ class _Groups(_Memory):
         if self.groups == self.channels:
             return sums / self.count
         together = self.channels // self.groups
-        grouped = self.xp.sum(sums.reshape(self.samples, self.groups, together), 2) / self.count
+        grouped = self.xp.sum(sums.reshape(len(sums), self.groups, together), 2) / self.count
         return self.xp.repeat(grouped, together, 1)
 
     def spread(self, values: Any) -> Any:
         return values[..., None, :] if self.last else values[..., None]
 
-    def over_samples(self, values: Any) -> Any:
-        return self.xp.sum(values, 0)
-
 
 # --- over channels --------------------------------------------------------------------------------------------------
 
 
-def _channel_forward(xp: Any, x: Any, w: Any, b: Any, groups: int | None, eps: float, running: Any) -> Any:
-    how = _WholeBatch(xp, x) if groups is None else _Groups(xp, x, groups)
-    rows = how.rows(x)
-    mean = how.mean(how.sums(rows))
-    d = rows - how.spread(mean)
-    variance = how.mean(how.sums_of_products(d, d))
-    if running is not None and x.size:
-        _track(xp, running, mean, variance * (how.count / (how.count - 1)))
-    r = 1 / xp.sqrt(variance + eps)
-    return _scale_and_shift(xp, how, x, d, r if w is None else r * w, b), (how, d, r)
-
-
-def _scale_and_shift(xp: Any, how: Any, x: Any, rows: Any, scale: Any, shift: Any) -> Any:
-    """rows * scale + shift, in the shape of x."""
+def _channel_forward(xp: Any, x: Any, w: Any, b: Any, groups: int, eps: float, running: Any) -> Any:
+    """The result, and for the derivative how x lies, x - mean, and r for each channel of each sample."""
+    how = _Groups(xp, x, groups)
     out = how.empty(x)
-    new = how.rows(out)
-    xp.multiply(rows, how.spread(scale), out=new)
-    if shift is not None:
-        new += how.spread(shift)
-    return out
+    rows, new, d = how.rows(x), how.rows(out), xp.empty(how.axes, x.dtype)
+    mean, variance, r = (xp.empty(x.shape[:2], x.dtype) for _ in range(3))
+
+    def work(part: slice) -> None:
+        some, centred = rows[part], d[part]
+        mean[part] = how.mean(how.sums(some))
+        xp.subtract(some, how.spread(mean[part]), out=centred)
+        variance[part] = how.mean(how.sums_of_products(centred, centred))
+        r[part] = 1 / xp.sqrt(variance[part] + eps)
+        xp.multiply(centred, how.spread(r[part] if w is None else r[part] * w), out=new[part])
+        if b is not None:
+            new[part] += how.spread(b)
+
+    blocks.over(work, *how.samples_in_blocks)
+    if running is not None and x.size:
+        track(xp, running, mean, variance * (how.count / (how.count - 1)))
+    return out, (how, d, r)
 
 
-def _track(xp: Any, running: Any, mean: Any, variance: Any) -> None:
+def track(xp: Any, running: Any, mean: Any, variance: Any) -> None:
     """Move the running mean and variance towards those of this batch, by the share `momentum`."""
     running_mean, running_var, momentum = running
     for held, new in ((running_mean, mean), (running_var, variance)):
@@ -157,141 +118,119 @@ def _track(xp: Any, running: Any, mean: Any, variance: Any) -> None:
 
 
 def _channel_joint(
-    xp: Any, g: Any, _out: Any, x: Any, w: Any, _b: Any, *, needs: Any, groups: int | None, eps: float, running: Any,
+    xp: Any, g: Any, _out: Any, x: Any, w: Any, _b: Any, *, needs: Any, groups: int, eps: float, running: Any,
     aux: Any,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     if aux is None:
         return _channel_gradients(xp, g, x, w, needs, groups, eps)
     how, d, r = aux
     g = how.rows(g)
-    sums, products = how.sums(g), how.sums_of_products(g, d)
-    gx = None
-    if needs[0]:
-        slope = how.mean(products if w is None else products * w) * (r * r * r)
-        level = how.mean(sums if w is None else sums * w) * r
-        gx = _scale_and_shift(xp, how, x, d, -slope, -level)
-        rows = how.rows(gx)
-        rows += g * how.spread(r if w is None else r * w)
-    gw = how.over_samples(r * products) if needs[1] else None
-    gb = how.over_samples(sums) if needs[2] else None
+    sums, products = (xp.empty(r.shape, r.dtype) for _ in range(2))
+    gx = how.empty(x) if needs[0] else None
+    new = None if gx is None else how.rows(gx)
+
+    def work(part: slice) -> None:
+        some, factor = g[part], r[part]
+        sums[part], products[part] = how.sums(some), how.sums_of_products(some, d[part])
+        if new is not None:
+            slope, level = (how.mean(v[part] if w is None else v[part] * w) for v in (products, sums))
+            rows = xp.multiply(d[part], how.spread(slope * (-factor * factor * factor)), out=new[part])
+            rows -= how.spread(level * factor)
+            rows += some * how.spread(factor if w is None else factor * w)
+
+    blocks.over(work, *how.samples_in_blocks)
+    gw = xp.sum(r * products, 0) if needs[1] else None
+    gb = xp.sum(sums, 0) if needs[2] else None
     return gx, gw, gb
 
 
-def _channel_gradients(
-    xp: Any, g: Any, x: Any, w: Any, needs: Any, groups: int | None, eps: float
-) -> tuple[Any, Any, Any]:
+def _channel_gradients(xp: Any, g: Any, x: Any, w: Any, needs: Any, groups: int, eps: float) -> tuple[Any, Any, Any]:
     n, c, *space = x.shape
+    view = n, groups, c // groups, *space
     ones = (1,) * len(space)
-    if groups is None:
-        gx, gw, gb = _gradients(xp, g, x, w, needs, x.shape, (0, *range(2, len(x.shape))), (c, *ones), eps)
-    else:
-        view = n, groups, c // groups, *space
-        gx, gw, gb = _gradients(xp, g, x, w, needs, view, tuple(range(2, len(view))), (*view[1:3], *ones), eps)
+    gx, gw, gb = gradients(xp, g, x, w, needs, view, tuple(range(2, len(view))), (*view[1:3], *ones), eps)
     return gx, *[None if v is None else xp.reshape(v, (c,)) for v in (gw, gb)]
 
 
 def _by_channel(name: str, grad_name: str) -> Primitive:
-    """Normalization of each group of channels of each sample, or with `groups` None of each channel of the batch."""
+    """Normalization of each group of channels of each sample."""
     return Primitive(name, _channel_forward, [None] * 3, joint=_channel_joint, aux=True, grad_name=grad_name)
 
 
-BATCH_NORM = _by_channel("batch_norm", "NativeBatchNormBackward0")
 GROUP_NORM = _by_channel("group_norm", "NativeGroupNormBackward0")
 INSTANCE_NORM = _by_channel("instance_norm", "NativeBatchNormBackward0")
-
-# --- over channels, with mean m and factor r given ------------------------------------------------------------------
-
-
-def _fixed_forward(xp: Any, x: Any, w: Any, b: Any, m: Any, r: Any) -> Any:
-    how = _WholeBatch(xp, x)
-    scale = r if w is None else r * w
-    shift = -m * scale if b is None else b - m * scale
-    return _scale_and_shift(xp, how, x, how.rows(x), scale, shift), how
-
-
-def _fixed_joint(
-    xp: Any, g: Any, _out: Any, x: Any, w: Any, _b: Any, *, needs: Any, m: Any, r: Any, aux: Any
-) -> tuple[Any, Any, Any]:
-    if aux is None:
-        shape, over = (-1, *[1] * (len(x.shape) - 2)), (0, *range(2, len(x.shape)))
-        m, r = m.reshape(shape), r.reshape(shape)
-        return (
-            g * (r if w is None else xp.reshape(w, shape) * r) if needs[0] else None,
-            xp.sum(g * ((x - m) * r), axis=over, keepdims=False) if needs[1] else None,
-            xp.sum(g, axis=over, keepdims=False) if needs[2] else None,
-        )
-    how = aux
-    g = how.rows(g)
-    sums = how.sums(g)
-    gx = _scale_and_shift(xp, how, x, g, r if w is None else r * w, None) if needs[0] else None
-    gw = (how.sums_of_products(g, how.rows(x)) - m * sums) * r if needs[1] else None
-    return gx, gw, sums if needs[2] else None
-
-
-FIXED_NORM = Primitive(
-    "batch_norm_fixed", _fixed_forward, [None] * 3, joint=_fixed_joint, aux=True, grad_name="NativeBatchNormBackward0"
-)
 
 # --- over the last dimensions ---------------------------------------------------------------------------------------
 
 
 def _row_forward(xp: Any, x: Any, w: Any, b: Any, dims: int, eps: float, center: bool) -> Any:
+    """The result, and for the derivative the rows without weight and bias, and the factor of each."""
     n = math.prod(x.shape[x.ndim - dims :])
-    share = 1 / max(n, 1)
-    rows = d = x.reshape(math.prod(x.shape[: x.ndim - dims]), n)
-    if center:
-        d = rows - (rows @ xp.full(n, share, dtype=x.dtype))[:, None]
-    r = 1 / xp.sqrt(xp.vecdot(d, d) * share + eps)
-    out = xp.empty(x.shape, x.dtype)
-    rows = out.reshape(d.shape)
-    xp.multiply(d, r[:, None], out=rows)
-    if w is not None:
-        _each_row(xp, xp.multiply, rows, w, rows)
-    if b is not None:
-        _each_row(xp, xp.add, rows, b, rows)
-    return out, (d, r)
+    length = math.prod(x.shape[: x.ndim - dims])
+    out, normal, r = xp.empty(x.shape, x.dtype), xp.empty((length, n), x.dtype), xp.empty(length, x.dtype)
+    shares = xp.full(n, 1 / max(n, 1), dtype=x.dtype)
+
+    def kernel(x: Any, normal: Any, r: Any, out: Any) -> None:
+        if center:
+            x = xp.subtract(x, (x @ shares)[:, None], out=normal)
+        r[...] = 1 / xp.sqrt(xp.vecdot(x, x) * shares[:1] + eps)
+        xp.multiply(x, r[:, None], out=normal)
+        _each_row(xp, xp.multiply, normal, w, out)
+        _each_row(xp, xp.add, out, b, out)
+
+    if x.size:
+        blocks.rows(kernel, x.reshape(length, n), normal, r, out.reshape(length, n))
+    return out, (normal, r)
 
 
 def _each_row(xp: Any, function: Any, rows: Any, values: Any, out: Any) -> None:
-    """Combine every row with the same values; several rows at a time."""
+    """Combine every row with the same values, several rows at a time; with None for them the rows stay as they are."""
+    if values is None:
+        if out is not rows:
+            out[...] = rows
+        return
     length, width = rows.shape
-    together = _together(length, width)
+    together = rows_together(length, width)
     repeated = xp.empty((together, width), rows.dtype)
     repeated[...] = values.reshape(width)
-    blocks = length // together, together, width
-    function(rows.reshape(blocks), repeated, out=out.reshape(blocks))
+    shape = length // together, together, width
+    function(rows.reshape(shape), repeated, out=out.reshape(shape))
 
 
 def _row_joint(
     xp: Any, g: Any, _out: Any, x: Any, w: Any, _b: Any, *, needs: Any, dims: int, eps: float, center: bool, aux: Any
 ) -> tuple[Any, Any, Any]:
+    shape, inner = x.shape, x.shape[len(x.shape) - dims :]
     if aux is None:
-        axes, inner = tuple(range(len(x.shape) - dims, len(x.shape))), x.shape[len(x.shape) - dims :]
-        return _gradients(xp, g, x, w, needs, x.shape, axes, inner, eps, center)
-    d, r = aux
-    length, n = d.shape
+        axes = tuple(range(len(x.shape) - dims, len(x.shape)))
+        return gradients(xp, g, x, w, needs, x.shape, axes, inner, eps, center)
+    normal, r = aux
+    length, n = normal.shape
     g = g.reshape(length, n)
-    products = g * d
-    gx = gw = gb = None
-    if needs[1]:
-        gw = (r @ products).reshape(w.shape)
-    if needs[2]:
-        gb = (xp.ones(length, dtype=g.dtype) @ g).reshape(x.shape[x.ndim - dims :])
-    if needs[0]:
-        share = 1 / max(n, 1)
-        weights = xp.full(n, share, dtype=g.dtype) if w is None else w.reshape(n) * share
-        slope = r * r * (products @ weights)
-        gx = xp.empty(x.shape, x.dtype)
-        rows = gx.reshape(length, n)
-        if w is None:
-            rows[...] = g
-        else:
-            _each_row(xp, xp.multiply, g, w, rows)
-        if center:
-            rows -= (g @ weights)[:, None]
-        rows -= xp.multiply(d, slope[:, None], out=products)
-        rows *= r[:, None]
-    return gx, gw, gb
+    gx = xp.empty((length, n), x.dtype) if needs[0] else None
+    shares = xp.full(n, 1 / max(n, 1), dtype=x.dtype)
+    shares = shares if w is None else shares * w.reshape(n)
+    sums: dict[int, tuple[Any, Any]] = {}  # of the products with the normalized rows, and of g, by the first row
+
+    def work(part: slice) -> None:
+        some, products = g[part], g[part] * normal[part]
+        ones = xp.ones(len(some), g.dtype)
+        sums[part.start] = ones @ products if needs[1] else None, ones @ some if needs[2] else None
+        if gx is not None:
+            slope, new = products @ shares, gx[part]
+            _each_row(xp, xp.multiply, some, w, new)
+            new -= xp.multiply(normal[part], slope[:, None], out=products)
+            if center:
+                new -= (some @ shares)[:, None]
+            new *= r[part, None]
+
+    blocks.over(work, length, blocks.rows_of(n))
+    zeros = xp.zeros(n, g.dtype)
+    gw, gb = (
+        sum((sums[first][which] for first in sorted(sums)), zeros).reshape(inner) if needs[1 + which] else None
+        for which in (0, 1)
+    )
+    return None if gx is None else gx.reshape(shape), gw, gb
 
 
 LAYER_NORM = Primitive(
@@ -302,7 +241,7 @@ RMS_NORM = Primitive("rms_norm", _row_forward, [None] * 3, joint=_row_joint, aux
 # --- differentiated again -------------------------------------------------------------------------------------------
 
 
-def _gradients(
+def gradients(
     xp: Any, g: Any, x: Any, w: Any, needs: Any, view: Any, axes: Any, inner: Any, eps: float, center: bool = True
 ) -> tuple[Any, Any, Any]:
     """The gradients of any of these normalizations, from its inputs alone.

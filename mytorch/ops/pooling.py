@@ -1,25 +1,20 @@
 """Pooling: the maximum or the average of every window that slides over the images.
 
-The maximum of a window is that of its rows' maxima, and so for its sum: both are taken axis by axis. The gradient of
-a maximum goes to the first element that has it, in row-major order (of several NaNs, to the last), as in PyTorch.
-Images are channels-last in memory, as in `mytorch.ops.conv`.
+`mytorch.ops.pooling_kernels` has what is computed and its derivatives.
 """
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from mytorch.autograd.application import apply, wrap, wrong_argument
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.primitive import Primitive, namespace_of
 from mytorch.ops import shape
-from mytorch.ops.variant import variant
-from mytorch.ops.windows import Geometry, Sizes, channels_first, channels_last, taps
+from mytorch.ops.pooling_kernels import AVG_POOL, AVG_POOL_3D, MAX_POOL, MAX_POOL_3D, max_indices
+from mytorch.ops.windows import Geometry, Sizes
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
@@ -29,200 +24,6 @@ __all__ = [
 ]  # fmt: skip
 
 Numbers = int | Sequence[int]
-
-# --- the maximum ----------------------------------------------------------------------------------------------------
-
-
-def _one_axis(geometry: Geometry, axis: int, kernel: Sizes) -> tuple[Sizes, Geometry]:
-    """The kernel and the geometry of pooling along one axis only."""
-    nothing = Geometry(*[(n,) * len(kernel) for n in (1, 0, 1)])
-    alone = [(*n[:axis], v[axis], *n[axis + 1 :]) for v, n in zip(geometry, nothing, strict=True)]
-    return tuple([k if i == axis else 1 for i, k in enumerate(kernel)]), Geometry(*alone)
-
-
-def _axis_by_axis(xp: Any, x: Any, sizes: Sizes, kernel: Sizes, geometry: Geometry, combine: Any, empty: Any) -> Any:
-    """Reduce windows of `x` (channels-last) by a NumPy function of two arrays; `empty` is what a border counts as."""
-    for axis, size in enumerate(sizes):
-        shape = (*x.shape[: axis + 1], size, *x.shape[axis + 2 :])
-        alone, there = _one_axis(geometry, axis, kernel)
-        met = [(windows, x[places]) for _, windows, places in taps(x.shape[1:-1], shape[1:-1], alone, there)]
-        whole = all(part.shape == shape for _, part in met)
-        if len(met) == 1 and whole:
-            x = met[0][1]
-        elif whole:  # no window meets a border: begin with two of its elements instead of with `empty`
-            x = combine(met[0][1], met[1][1])
-            for _, part in met[2:]:
-                combine(x, part, out=x)
-        else:
-            x = xp.full(shape, empty, dtype=x.dtype)
-            for windows, part in met:
-                combine(x[windows], part, out=x[windows])
-    return x
-
-
-def _lowest(dtype: Any) -> Any:
-    return -math.inf if dtype.kind == "f" else np.iinfo(dtype).min
-
-
-def _max_forward(xp: Any, x: Any, sizes: Sizes, kernel: Sizes, geometry: Geometry) -> Any:
-    x = channels_last(x)
-    return channels_first(_axis_by_axis(xp, x, sizes, kernel, geometry, xp.maximum, _lowest(x.dtype)))
-
-
-def _chosen(
-    xp: Any, x: Any, y: Any, kernel: Sizes, geometry: Geometry
-) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], Any]]:
-    """For every kernel position the windows and places, and for which of them the maximum was taken from there.
-
-    `x` are images and `y` their windows' maxima, both channels-last.
-    """
-    positions = list(taps(x.shape[1:-1], y.shape[1:-1], kernel, geometry))
-    last = _last_undefined(xp, x, y, positions) if bool(xp.isnan(xp.sum(y))) else None
-    free = xp.ones(y.shape, dtype=bool)
-    for number, (_, windows, places) in enumerate(positions):
-        here = x[places] == y[windows]
-        here &= free[windows]
-        free[windows] ^= here
-        if last is not None:
-            here |= last[windows] == number
-        yield windows, places, here
-
-
-def _last_undefined(xp: Any, x: Any, y: Any, positions: Any) -> Any:
-    """For each window the number of the last kernel position with NaN, or -1. (NaN equals nothing, not even NaN.)"""
-    last = xp.full(y.shape, -1)
-    undefined = x != x
-    for number, (_, windows, places) in enumerate(positions):
-        last[windows][undefined[places]] = number
-    return last
-
-
-def _only(xp: Any, g: Any, here: Any, out: Any = None) -> Any:
-    """`g` where `here`, else 0: by their bits, which is faster than a choice and, unlike a product, right for inf."""
-    mask = here.view(np.int8)
-    xp.negative(mask, out=mask)  # True becomes -1, which has all bits set
-    bits = f"i{g.itemsize}"
-    where = None if out is None else out.view(bits)
-    return xp.bitwise_and(g.view(bits), mask, out=where, dtype=bits).view(g.dtype)
-
-
-def _max_back_forward(xp: Any, g: Any, x: Any, y: Any, kernel: Sizes, geometry: Geometry) -> Any:
-    g, x, y = channels_last(g), channels_last(x), channels_last(y)
-    out = xp.zeros(x.shape, dtype=g.dtype)
-    apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, geometry.stride, geometry.dilation, strict=True))
-    for windows, places, here in _chosen(xp, x, y, kernel, geometry):
-        if apart:
-            _only(xp, g[windows], here, out[places])
-        else:
-            out[places] += _only(xp, g[windows], here)
-    return channels_first(out)
-
-
-def _max_pick_forward(xp: Any, h: Any, x: Any, y: Any, kernel: Sizes, geometry: Geometry) -> Any:
-    h, x, y = channels_last(h), channels_last(x), channels_last(y)
-    out = xp.zeros(y.shape, dtype=h.dtype)
-    for windows, places, here in _chosen(xp, x, y, kernel, geometry):
-        out[windows] += _only(xp, h[places], here)
-    return channels_first(out)
-
-
-def _max_indices(xp: Any, x: Any, y: Any, kernel: Sizes, geometry: Geometry) -> Any:
-    """Where each maximum was taken from, counted through the image in row-major order."""
-    x, y = channels_last(x), channels_last(y)
-    numbers = xp.arange(math.prod(x.shape[1:-1])).reshape(1, *x.shape[1:-1], 1)
-    out = xp.zeros(y.shape, dtype=np.int64)
-    for windows, places, here in _chosen(xp, x, y, kernel, geometry):
-        out[windows] += numbers[places] * here
-    return xp.ascontiguousarray(channels_first(out))
-
-
-# x images, y their maxima, g the gradient of y, h one of the shape of x. Which element is chosen depends on x and y,
-# but changes by jumps: there is no derivative by them.
-_max_pool = Primitive(
-    "max_pool",
-    _max_forward,
-    [lambda xp, g, out, x, sizes, kernel, geometry: xp.max_pool_back(g, x, out, kernel, geometry)],
-    grad_name="MaxPool2DWithIndicesBackward0",
-)
-_max_pool3d = variant(_max_pool, "max_pool3d", "MaxPool3DWithIndicesBackward0")
-_max_pool_back = Primitive(
-    "max_pool_back",
-    _max_back_forward,
-    [lambda xp, h, _out, _g, x, y, kernel, geometry: xp.max_pool_pick(h, x, y, kernel, geometry), None, None],
-)
-_max_pool_pick = Primitive(
-    "max_pool_pick",
-    _max_pick_forward,
-    [lambda xp, g, _out, _h, x, y, kernel, geometry: xp.max_pool_back(g, x, y, kernel, geometry), None, None],
-)
-
-# --- the average ----------------------------------------------------------------------------------------------------
-
-
-def _counts(
-    xp: Any, space: Sizes, sizes: Sizes, kernel: Sizes, geometry: Geometry, include_pad: bool, divisor: int | None
-) -> Any:
-    """What the sum of each window is divided by: one number, or (*sizes, 1)."""
-    if divisor is not None:
-        return divisor
-    whole = math.prod(kernel)
-    counts = []
-    for n, size, k, step, before, _ in zip(space, sizes, kernel, *geometry, strict=True):
-        start = np.arange(size) * step - before
-        # Padding on both sides may count; what `ceil_mode` lets a window overhang beyond it never does.
-        end = np.minimum(start + k, n + before)
-        counts.append(end - start if include_pad else np.minimum(end, n) - np.maximum(start, 0))
-    if all((c == k).all() for c, k in zip(counts, kernel, strict=True)):
-        return whole
-    return xp.asarray(functools.reduce(np.multiply.outer, counts)[..., None])
-
-
-def _divided(x: Any, counts: Any) -> Any:
-    return (x / counts).astype(x.dtype, copy=False)
-
-
-def _avg_forward(
-    xp: Any, x: Any, sizes: Sizes, kernel: Sizes, geometry: Geometry, include_pad: bool, divisor: int | None
-) -> Any:
-    x = channels_last(x)
-    counts = _counts(xp, x.shape[1:-1], sizes, kernel, geometry, include_pad, divisor)
-    return channels_first(_divided(_axis_by_axis(xp, x, sizes, kernel, geometry, xp.add, 0), counts))
-
-
-def _avg_back_forward(
-    xp: Any, g: Any, sizes: Sizes, kernel: Sizes, geometry: Geometry, include_pad: bool, divisor: int | None
-) -> Any:
-    g = channels_last(g)
-    g = _divided(g, _counts(xp, sizes, g.shape[1:-1], kernel, geometry, include_pad, divisor))
-    for axis in reversed(range(len(sizes))):
-        out = xp.zeros((*g.shape[: axis + 1], sizes[axis], *g.shape[axis + 2 :]), dtype=g.dtype)
-        alone, there = _one_axis(geometry, axis, kernel)
-        for _, windows, places in taps(out.shape[1:-1], g.shape[1:-1], alone, there):
-            out[places] += g[windows]
-        g = out
-    return channels_first(g)
-
-
-_avg_pool = Primitive(
-    "avg_pool",
-    _avg_forward,
-    [
-        lambda xp, g, _out, x_shape, sizes, kernel, geometry, include_pad, divisor: xp.avg_pool_back(
-            g, tuple(x_shape[2:]), kernel, geometry, include_pad, divisor
-        )
-    ],
-    grad_name="AvgPool2DBackward0",
-)
-_avg_pool3d = variant(_avg_pool, "avg_pool3d", "AvgPool3DBackward0")
-_avg_pool_back = Primitive(
-    "avg_pool_back",
-    _avg_back_forward,
-    [
-        lambda xp, h, _out, g_shape, sizes, kernel, geometry, include_pad, divisor: xp.avg_pool(
-            h, tuple(g_shape[2:]), kernel, geometry, include_pad, divisor
-        )
-    ],
-)
 
 # --- arguments ------------------------------------------------------------------------------------------------------
 
@@ -309,14 +110,14 @@ def max_pool(
 ) -> Any:
     name = f"max_pool{dims}d"
     sizes, kernel, geometry = _window(name, input, kernel_size, stride, padding, dilation, ceil_mode, dims)
-    primitive = _max_pool3d if dims == 3 else _max_pool
+    primitive = MAX_POOL_3D if dims == 3 else MAX_POOL
     out = on_batch(primitive, dims, input, sizes=sizes, kernel=kernel, geometry=geometry)
     if not indices:
         return out
     x, y = input.array, out.array
     if x.ndim == dims + 2:
-        return out, wrap(_max_indices(namespace_of(x), x, y, kernel, geometry))
-    return out, wrap(_max_indices(namespace_of(x), x[None], y[None], kernel, geometry)[0])
+        return out, wrap(max_indices(namespace_of(x), x, y, kernel, geometry))
+    return out, wrap(max_indices(namespace_of(x), x[None], y[None], kernel, geometry)[0])
 
 
 def _avg(
@@ -334,7 +135,7 @@ def _avg(
         raise RuntimeError("divisor must be not zero")
     sizes, kernel, geometry = _window(name, input, kernel_size, stride, padding, 1, ceil_mode, dims)
     return on_batch(
-        _avg_pool3d if dims == 3 else _avg_pool,
+        AVG_POOL_3D if dims == 3 else AVG_POOL,
         dims,
         input,
         sizes=sizes,

@@ -35,7 +35,14 @@ NUMBERS = st.sampled_from([0, 0.0, -0.0, 1, -2.5, float("inf"), float("nan"), Tr
 def test_numbers_and_arrays(dtype, seed, size, number):
     x, y = _values(seed, size, dtype), _values(seed + 1, size, dtype)
     condition = np.random.default_rng(seed).random(size) < 0.5
-    for pair in ((x, y), (x, number), (number, y), (x, y.astype(np.result_type(dtype, "d"))), (number, number), (x, np.float32(1))):
+    for pair in (
+        (x, y),
+        (x, number),
+        (number, y),
+        (x, y.astype(np.result_type(dtype, "d"))),
+        (number, number),
+        (x, np.float32(1)),
+    ):
         _same(condition, *pair)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mytorch.data import sources
+from mytorch.data import folders
 from mytorch.data.sources import CSV, SOURCES, Boston, find_dataset_file
 from mytorch.data.table import DataError
 
@@ -47,7 +47,7 @@ def test_files_that_ship_in_a_wheel_come_before_a_checkout(monkeypatch, tmp_path
     for folder in (package / "starter" / "datasets", tmp_path / "site" / "datasets"):
         folder.mkdir(parents=True)
         (folder / "boston.csv").write_text("a,medv\n1,2\n")
-    monkeypatch.setattr(sources, "__file__", str(package / "data" / "sources.py"))
+    monkeypatch.setattr(folders, "__file__", str(package / "data" / "folders.py"))
     monkeypatch.chdir(tmp_path)
     assert find_dataset_file("boston.csv") == package / "starter" / "datasets" / "boston.csv"
     (package / "starter" / "datasets" / "boston.csv").unlink()

@@ -79,6 +79,13 @@ def hooked():
         (nn.Flatten(0), (4,), r"\(Flatten\).*changes the number of rows"),
         (nn.Conv1d(ROWS_TO_TRY, ROWS_TO_TRY, 1), (4,), r"\(Conv1d\).*the rows would be taken for channels"),
         (nn.InstanceNorm1d(ROWS_TO_TRY), (4,), r"\(InstanceNorm1d\).*the rows would be taken for channels"),
+        (nn.TransformerEncoderLayer(4, 2, 3), (5, 4), r"\(MultiheadAttention\).*batch_first=True"),
+        (nn.TransformerEncoderLayer(4, 2, 3, batch_first=True), (4,), r"the rows would be taken for channels"),
+        (
+            nn.TransformerEncoderLayer(4, 2, 3, batch_first=True, activation=nn.functional.silu),
+            (5, 4),
+            r"activation is a function that has no counterpart",
+        ),
         (nn.Unfold(1), (4, 4), r"\(Unfold\).*the rows would be taken for channels"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 
 import mytorch as torch
 from mytorch.autograd.primitive import NUMPY
+from mytorch.backend import threads
 from mytorch.nn import functional as F
 from mytorch.ops import conv_kernels
 from mytorch.ops.conv_kernels import correlate, correlate_back, correlate_kernel
@@ -18,6 +19,7 @@ from mytorch.ops.windows import Geometry, channels_first, channels_last
 GEOMETRIES = [
     Geometry((1, 1), (0, 0), (1, 1)), Geometry((1, 1), (1, 2), (1, 1)), Geometry((2, 1), (1, 0), (1, 1)),
     Geometry((3, 4), (2, 2), (1, 1)), Geometry((1, 2), (0, 1), (2, 1)), Geometry((2, 3), (3, 2), (3, 2)),
+    Geometry((1, 1), (5, 1), (6, 2)),
 ]  # fmt: skip
 
 
@@ -94,24 +96,57 @@ def test_results_are_channels_last_in_memory_and_gradients_of_weights_are_not():
     assert w.grad.array.flags.c_contiguous
 
 
-@pytest.mark.parametrize("batch", [1, 16])
-def test_extra_memory_is_a_fraction_of_what_im2col_takes(batch):
-    size = 160 if batch == 1 else 48
-    x = np.random.default_rng(0).standard_normal((batch, size, size, 16)).astype(np.float32)
-    w = np.ones((16, 16, 5, 5), np.float32)
-    geometry, sizes = Geometry((1, 1), (2, 2), (1, 1)), (size, size)
-    im2col = x.nbytes * 25
+@pytest.mark.parametrize("dims", [1, 3])
+@pytest.mark.parametrize("cache", [2**20, 2000])
+def test_sequences_and_volumes(monkeypatch, dims, cache):
+    """Also where the only axis of a sequence is cut in pieces."""
+    monkeypatch.setattr(conv_kernels, "CACHE", cache)
+    random = np.random.default_rng(0)
+    space = (90,) if dims == 1 else (5, 6, 7)
+    x, w, b = (random.standard_normal(shape) for shape in ((2, *space, 4), (3, 4, *(2,) * dims), (3,)))
+    geometry = Geometry((1,) * dims, (1,) * dims, (2,) * dims)
+    out = correlate(NUMPY, x, w, b, space, geometry, 1)
+    np.testing.assert_allclose(out, by_definition(x, w, space, geometry, 1) + b, rtol=1e-9, atol=1e-9)
+    g = random.standard_normal(out.shape)
+    total = np.sum((out - b) * g)
+    assert np.sum(correlate_back(NUMPY, g, w, None, space, geometry, 1) * x) == pytest.approx(total)
+    assert np.sum(correlate_kernel(NUMPY, x, g, w.shape[2:], geometry, 1) * w) == pytest.approx(total)
+
+
+@pytest.fixture
+def one_thread():
+    before = threads.get_count()
+    threads.set_count(1)
+    yield
+    threads.set_count(before)
+
+
+# Images, output channels, kernel, groups.
+SHAPES = [
+    ((1, 160, 160, 16), 16, 5, 1), ((16, 48, 48, 16), 16, 5, 1), ((64, 24, 24, 20), 20, 5, 1),
+    ((64, 28, 28, 1), 6, 5, 1), ((64, 14, 14, 16), 16, 3, 1), ((64, 16, 16, 32), 32, 3, 1), ((16, 32, 32, 64), 64, 3, 1),
+    ((16, 32, 32, 32), 32, 3, 4), ((16, 32, 32, 32), 32, 3, 32), ((32, 512, 32), 64, 5, 1), ((4, 16, 16, 16, 8), 16, 3, 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("images", "outputs", "k", "groups"), SHAPES, ids=str)
+def test_extra_memory_is_a_fraction_of_what_im2col_takes(one_thread, images, outputs, k, groups):
+    dims, channels, space = len(images) - 2, images[-1], images[1:-1]
+    x = np.random.default_rng(0).standard_normal(images).astype(np.float32)
+    w = np.ones((outputs, channels // groups, *(k,) * dims), np.float32)
+    g = np.ones((*images[:-1], outputs), np.float32)
+    geometry = Geometry((1,) * dims, (k // 2,) * dims, (1,) * dims)
     parts = (
-        lambda: correlate(NUMPY, x, w, None, sizes, geometry, 1),
-        lambda: correlate_back(NUMPY, x, w, None, sizes, geometry, 1),
-        lambda: correlate_kernel(NUMPY, x, x, (5, 5), geometry, 1),
+        (channels, lambda: correlate(NUMPY, x, w, None, space, geometry, groups)),
+        (outputs, lambda: correlate_back(NUMPY, g, w, None, space, geometry, groups)),
+        (channels, lambda: correlate_kernel(NUMPY, x, g, w.shape[2:], geometry, groups)),
     )
-    for part in parts:
+    for lowered, part in parts:
         tracemalloc.start()
         result = part()
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert peak - result.nbytes < im2col / 5
+        assert peak - result.nbytes < x.nbytes // channels * lowered * k**dims / k
 
 
 def test_types():
@@ -132,4 +167,13 @@ def test_an_infinite_number_stays_in_its_windows():
     x[0, 0, 2, 2] = float("inf")
     out = F.conv2d(x, torch.ones(1, 1, 2, 2)).numpy()[0, 0]
     assert np.isinf(out).sum() == 4
+    assert not np.isnan(out).any()
+
+
+def test_an_infinite_number_stays_in_its_windows_and_its_channel():
+    x = torch.zeros(1, 2, 6, 6)
+    x[0, 1, 2, 2] = float("inf")
+    out = F.conv2d(x, torch.ones(2, 1, 2, 2), groups=2).numpy()[0]
+    assert not out[0].any()
+    assert np.isinf(out[1]).sum() == 4
     assert not np.isnan(out).any()

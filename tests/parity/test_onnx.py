@@ -11,8 +11,21 @@ from mytorch import nn
 from mytorch.interop.onnx_layers import emitters
 from mytorch.interop.onnx_model import network
 from mytorch.training.branches import Parallel, Residual
+from mytorch.training.steps import EveryStep, LastStep
 
 SINGLE = np.float32
+
+
+class Hidden(nn.Module):
+    """h of a cell's h and c."""
+
+    def forward(self, states):
+        return states[0]
+
+    def to_onnx(self, layer, states):
+        return layer.node("Identity", states[0])
+
+
 ELEMENTWISE = [
     nn.AlphaDropout(), nn.CELU(), nn.CELU(0.3), nn.Dropout(0.9), nn.ELU(),
     nn.ELU(0.3), nn.FeatureAlphaDropout(), nn.GELU(), nn.GELU("tanh"), nn.GLU(), nn.GLU(1), nn.Hardshrink(),
@@ -23,6 +36,20 @@ ELEMENTWISE = [
     nn.Softshrink(), nn.Softshrink(1.2), nn.Softsign(), nn.Tanh(), nn.Tanhshrink(), nn.Threshold(0.3, -2.0),
 ]  # fmt: skip
 EMBEDDING = nn.Embedding(7, 3, padding_idx=2)
+
+
+class LstmStep(nn.Module):
+    """An LSTM's cell with given states."""
+
+    def __init__(self):
+        self.cell = nn.LSTMCell(3, 4)
+
+    def forward(self, x, h, c):
+        return self.cell(x, (h, c))[1]
+
+    def to_onnx(self, layer, x, h, c):
+        return layer.child("cell", self.cell, x, (h, c))[1]
+
 
 # Modules with the shapes of one row of their inputs.
 CASES = [
@@ -128,6 +155,17 @@ CASES = [
     (nn.Upsample(scale_factor=(2, 1.5), mode="bilinear"), (3, 7, 5)),
     (nn.UpsamplingBilinear2d(scale_factor=2), (3, 7, 5)),
     (nn.UpsamplingNearest2d(size=(9, 4)), (3, 7, 5)),
+    # --- recurrent
+    *((nn.Sequential(layer, behind), (6, 3)) for behind in (LastStep(), EveryStep()) for layer in (
+        nn.RNN(3, 4, batch_first=True), nn.RNN(3, 4, 2, "relu", bias=False, batch_first=True, bidirectional=True),
+        nn.LSTM(3, 4, batch_first=True), nn.LSTM(3, 4, 2, dropout=0.5, batch_first=True, bidirectional=True),
+        nn.GRU(3, 4, batch_first=True), nn.GRU(3, 4, 2, bias=False, batch_first=True, bidirectional=True),
+    )),
+    (nn.Sequential(nn.LSTM(3, 4, batch_first=True), EveryStep(), nn.GRU(4, 2, batch_first=True), LastStep()), (6, 3)),
+    (nn.RNNCell(3, 4), (3,)),
+    (nn.GRUCell(3, 4, bias=False), (3,)),
+    (nn.GRUCell(3, 4), (3,)),
+    (nn.Sequential(nn.LSTMCell(3, 4), Hidden()), (3,)),
     # --- structure
     (Residual(nn.Sequential(nn.Linear(4, 4), nn.Tanh())), (4,)),
     (Residual(nn.Sequential(nn.Linear(4, 3), nn.Tanh()), nn.Sequential(nn.Linear(4, 3))), (4,)),
@@ -136,14 +174,46 @@ CASES = [
     (Parallel({"a": nn.Tanh(), "b": nn.Identity()}, "cat", -1), (4, 6)),
 ]  # fmt: skip
 
+
 # Modules with their inputs for a number of rows.
+class Attend(nn.Module):
+    """The result of an attention without its weights."""
+
+    def __init__(self, *args, **options):
+        self.attention = nn.MultiheadAttention(*args, batch_first=True, **options)
+
+    def forward(self, q, k, v):
+        return self.attention(q, k, v, need_weights=False)[0]
+
+    def to_onnx(self, layer, q, k, v):
+        return layer.child("attention", self.attention, q, k, v)
+
+
+def encoder_layer(**options):
+    return nn.TransformerEncoderLayer(6, 2, 5, batch_first=True, **options)
+
+
+TRANSFORMERS = [
+    (Attend(6, 2), lambda n, draw: [draw(n, 3, 6), draw(n, 4, 6), draw(n, 4, 6)]),
+    *((Attend(6, 3, **options), lambda n, draw: [draw(n, 3, 6), draw(n, 4, 6), draw(n, 4, 6)]) for options in ({"bias": False}, {"add_bias_kv": True}, {"add_zero_attn": True})),
+    (Attend(6, 2, kdim=5, vdim=7, add_bias_kv=True, add_zero_attn=True), lambda n, draw: [draw(n, 3, 6), draw(n, 4, 5), draw(n, 4, 7)]),
+    *((encoder_layer(**options), lambda n, draw: [draw(n, 3, 6)]) for options in ({}, {"norm_first": True}, {"activation": "gelu", "bias": False}, {"activation": nn.Tanh()})),
+    (nn.TransformerEncoder(encoder_layer(), 2, nn.LayerNorm(6)), lambda n, draw: [draw(n, 3, 6)]),
+    (nn.TransformerDecoder(nn.TransformerDecoderLayer(6, 2, 5, batch_first=True, norm_first=True), 2), lambda n, draw: [draw(n, 3, 6), draw(n, 4, 6)]),
+    (nn.Transformer(6, 2, 1, 1, 5, batch_first=True), lambda n, draw: [draw(n, 4, 6), draw(n, 3, 6)]),
+]  # fmt: skip
+
 OTHERS = [
+    *TRANSFORMERS,
     (nn.Bilinear(3, 4, 5), lambda n, draw: [draw(n, 3), draw(n, 4)]),
     (nn.Bilinear(3, 4, 5, bias=False), lambda n, draw: [draw(n, 2, 3), draw(n, 2, 4)]),
     (nn.CosineSimilarity(), lambda n, draw: [draw(n, 4, 3), draw(n, 4, 3)]),
     (nn.CosineSimilarity(-1, eps=3.0), lambda n, draw: [draw(n, 4, 3), draw(n, 4, 3)]),
     *((nn.PairwiseDistance(p, eps=0.01), lambda n, draw: [draw(n, 4), draw(n, 4)]) for p in (0, 1, 2, 3.5, float("inf"))),
     (nn.PairwiseDistance(keepdim=True), lambda n, draw: [draw(n, 3, 4), draw(n, 3, 4)]),
+    (nn.RNNCell(3, 4, nonlinearity="relu"), lambda n, draw: [draw(n, 3), draw(n, 4)]),
+    (nn.GRUCell(3, 4), lambda n, draw: [draw(n, 3), draw(n, 4)]),
+    (LstmStep(), lambda n, draw: [draw(n, 3), draw(n, 4), draw(n, 4)]),
     (nn.Embedding(7, 3), lambda n, draw: [numbers(n)]),
     (EMBEDDING, lambda n, draw: [numbers(n, 5)]),
     (nn.Embedding(7, 3, max_norm=0.5, norm_type=1), lambda n, draw: [numbers(n, 5)]),
@@ -217,10 +287,11 @@ def test_other_inputs(module, inputs_of, draw):
 
 def test_every_public_layer_is_written_and_tested():
     no_layers = {nn.Module, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict}
+    no_layers |= {nn.RNNBase, nn.RNNCellBase}
     public = {one for one in vars(nn).values() if isinstance(one, type) and issubclass(one, nn.Module)}
     layers = {one for one in public - no_layers if not one.__name__.endswith("Loss")}
     assert layers <= set(emitters())
-    assert set(emitters()) <= {type(module) for module, _ in [*CASES, *OTHERS]}
+    assert set(emitters()) <= {type(part) for module, _ in [*CASES, *OTHERS] for part in module.modules()}
 
 
 class Gated(nn.Module):

@@ -138,6 +138,26 @@ def test_the_configs_that_ship(tmp_path, name, changes):
     assert "mytorch" not in text.split('"""', 2)[2]
 
 
+@pytest.mark.parametrize(("name", "changes"), [
+    ("xor", ["train.epochs=10"]),
+    ("moons", ["train.epochs=5", "dataset.validation={fraction: 0.2}"]),
+    ("spirals", ["train.epochs=5"]),
+    ("sine", ["train.epochs=20", "dataset.normalize={inputs: minmax, target: standard}"]),
+    ("random", ["train.epochs=50"]),
+    ("random", ["train.epochs=20", "dataset.normalize={inputs: standard, target: standard}", "metrics=[mse, mape]"]),
+    ("digits-cnn", ["train.epochs=2", "dataset.count=200"]),
+    ("digits-cnn", ["train.epochs=1", "dataset.count=200", "dataset.normalize.inputs=standard", "dataset.noise=0"]),
+])  # fmt: skip
+def test_generated_data(tmp_path, name, changes):
+    text = agree(ROOT / "configs" / f"{name}.yaml", tmp_path, changes)
+    assert "mytorch" not in text.split('"""', 2)[2]
+
+
+def test_what_is_computed_by_output_is_left_out_of_several(tmp_path):
+    text = agree(ROOT / "configs" / "random.yaml", tmp_path, ["train.epochs=2", "metrics=[mae, rmse, r2]"])
+    assert "Not computed here: rmse, r2." in text
+
+
 @pytest.mark.parametrize("changes", [
     {"target": "kind", "drop": "yes", "outputs": 3, "loss": "CrossEntropyLoss", "town": "drop"},
     {"target": "kind", "drop": "weight", "outputs": 3, "loss": "{type: CrossEntropyLoss, weight: [1, 2, 0.5]}", "town": "median", "inputs": "minmax"},
@@ -330,6 +350,9 @@ def test_the_linter_finds_nothing(people, images, tmp_path):
         (write(images, IMAGES), ["train.ema={decay: 0.9}", "dataset.weights=w.npy", "loss.label_smoothing=0"]),
         (write(tmp_path, BOSTON + "imports: [own.py]\n"), ["model={type: Net}", "train.accumulate=2"]),
         (ROOT / "configs" / "boston.yaml", []),
+        (ROOT / "configs" / "digits-cnn.yaml", ["dataset.count=200"]),
+        (ROOT / "configs" / "sine.yaml", []),
+        (ROOT / "configs" / "random.yaml", ["dataset.normalize.target=standard"]),
         (write(tmp_path, BOSTON, "plain.yaml"), ["optimizer={type: LBFGS}", "dataset.batch_size=full"]),
         (
             write(tmp_path, BOSTON, "plain.yaml"),

@@ -14,9 +14,19 @@ from mytorch.training.own_code import told
 @cache
 def emitters() -> dict[type[nn.Module], Emitter]:
     """The function for every class of layers that can be written."""
-    from mytorch.interop.onnx_layers import activation, conv, moving, normalization, pooling, products, structure
+    from mytorch.interop.onnx_layers import (
+        activation,
+        conv,
+        moving,
+        normalization,
+        pooling,
+        products,
+        recurrent,
+        structure,
+        transformer,
+    )
 
-    families = (activation, conv, moving, normalization, pooling, products, structure)
+    families = (activation, conv, moving, normalization, pooling, products, recurrent, structure, transformer)
     return {layer: emit for family in families for layer, emit in family.EMITTERS.items()}
 
 

@@ -28,6 +28,8 @@ from mytorch.nn import (
     normalization,
     padding,
     pooling,
+    recurrent,
+    transformer,
 )
 from mytorch.nn import embedding as sparse
 
@@ -45,7 +47,9 @@ _NAMES = {
     "normalization": normalization,
     "padding": padding,
     "pooling": pooling,
+    "rnn": recurrent,
     "sparse": sparse,
+    "transformer": transformer,
 }
 for _name, _module in _NAMES.items():
     sys.modules[f"{__name__}.{_name}"] = _module

@@ -14,9 +14,17 @@ from typing import Any
 import numpy as np
 
 from mytorch import nn
+from mytorch.data.mnist import MNIST, StandIn
 from mytorch.data.preparation import PreparationMismatchError
 from mytorch.data.prepare import PreparedData, prepare
 from mytorch.data.table import DataError
+from mytorch.settings import set_num_threads
+from mytorch.training.building.augmentation import (
+    Augmentation,
+    build_augmentation,
+    problems_of_augmentation,
+    with_channels,
+)
 from mytorch.training.building.finetune import Start, freeze, kept_preparation, start_from, with_found_source
 from mytorch.training.building.losses import build_loss
 from mytorch.training.building.model import build_model
@@ -41,6 +49,8 @@ class Experiment:
     loss: nn.Module
     metrics: list[Metric]
     start: Start | None = None  # what the model has begun with; None: random weights, or those of a checkpoint
+    missing_files: list[str] = dataclasses.field(default_factory=list)  # those that made-up data stands in for
+    augmentation: Augmentation = dataclasses.field(default_factory=lambda: Augmentation([]))
 
     @property
     def kind(self) -> LossKind:
@@ -72,21 +82,28 @@ class Experiment:
         return len(self.data.train) if size == "full" else int(size)
 
 
-def build(config: Config, *, runs_dir: Path | None = Path("runs")) -> Experiment:
+def build(config: Config, *, runs_dir: Path | None = Path("runs"), stand_in: bool = False) -> Experiment:
     """Load the data and build model and loss. The random stream is seeded first, so that the weights are PyTorch's.
 
     Args:
         config: what to build.
         runs_dir: where the run is looked for that `finetune` starts from; None does not start from it, as the weights
             of a checkpoint will be put into the model.
+        stand_in: download nothing: made-up data of the same shape stands in for files that are not there, and
+            `Experiment.missing_files` names them.
 
     Raises:
         ConfigError: the data cannot be used, or shapes do not fit; holds every problem, with its place.
     """
+    if config.train.threads is not None:
+        set_num_threads(config.train.threads)
     config = located(config, runs_dir)
-    data = load_data(config)
+    missing_files = files_to_download(config) if stand_in else []
+    data = load_data(config, made_up=bool(missing_files))
     of_classes = config.loss_kind == "binary" or data.task == "classification"
-    problems = [*_check_task(config, data), *problems_of_plots(config, of_classes=of_classes)]
+    of_images = data.image_shape is not None
+    problems = [*_check_task(config, data), *problems_of_plots(config, of_classes=of_classes, of_images=of_images)]
+    problems += problems_of_augmentation(config, data)
     seed_streams(config.seed)
     model: nn.Module | None = None
     start: Start | None = None
@@ -101,7 +118,9 @@ def build(config: Config, *, runs_dir: Path | None = Path("runs")) -> Experiment
         raise ConfigError(problems)
     loss = build_loss(config, data)
     metrics = default_metrics(data.task) if config.metrics is None else config.metrics
-    experiment = Experiment(config, data, model, loss, [metric.build() for metric in metrics], start)
+    built = [metric.build() for metric in metrics]
+    augmentation = build_augmentation(config)
+    experiment = Experiment(config, data, model, loss, built, start, missing_files, augmentation)
     problems = problems_of_options(experiment) + problems_of_a_trial(experiment)
     if problems:
         raise ConfigError(problems)
@@ -129,20 +148,28 @@ def schedule_length(config: Config, steps: int) -> dict[str, int]:
     return config.scheduler.schedule_length(epochs=config.train.epochs, batches=steps, per_batch=per_batch)
 
 
-def load_data(config: Config) -> PreparedData:
-    """The data set, split and normalised as the config says."""
+def files_to_download(config: Config) -> list[str]:
+    """The names of the files that the data set would download."""
+    source = config.build(("dataset",), config.dataset.source)
+    return source.missing() if isinstance(source, MNIST) else []
+
+
+def load_data(config: Config, *, made_up: bool = False) -> PreparedData:
+    """The data set, split and normalised as the config says; `made_up` takes what stands in for one to download."""
     section = config.dataset
     try:
         source = config.build(("dataset",), section.source)
+        kept = kept_preparation(config)
         data = prepare(
-            source,
+            StandIn(source) if made_up else source,
             test=None if section.test is None else section.test.rule(),
             validation=None if section.validation is None else section.validation.rule(),
             normalize_inputs=section.normalize.inputs,
             normalize_target=section.normalize.target,
             seed=config.seed,
-            kept=kept_preparation(config),
+            kept=kept,
         )
+        data = with_channels(config, data, kept)
     except PreparationMismatchError as error:
         raise ConfigError([config.problem(("finetune", "preparation"), f"keep: {error}")]) from error
     except DataError as error:

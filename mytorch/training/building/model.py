@@ -22,6 +22,7 @@ from mytorch.training.config.yaml_source import Keys
 from mytorch.training.errors import ConfigError
 from mytorch.training.own_code import is_of_a_layer, told
 from mytorch.training.random_streams import keeping_streams
+from mytorch.training.steps import EveryStep, LastStep
 
 ROWS_TO_TRY = 2  # rows of zeros that are sent through each layer to find the shape of what comes out
 Shape = tuple[int, ...]  # of one row
@@ -54,7 +55,8 @@ def output_size(data: PreparedData) -> int:
 
 
 def _wrong_end(config: Config, data: PreparedData, shape: Shape, wanted: int) -> str:
-    needs = f"has {wanted} classes" if data.train.targets.ndim == 1 else f"is {wanted} number"
+    numbers = "1 number" if wanted == 1 else f"{wanted} numbers"
+    needs = f"has {wanted} classes" if data.train.targets.ndim == 1 else f"is {numbers}"
     said = f"the model ends with {_sizes(shape)}, but the target {data.target_name!r} {needs}"
     if shape == () and wanted == 1:
         return f"{said}; give it a dimension of its own, the shape (rows, 1), such as by out.unsqueeze(1)"
@@ -73,11 +75,41 @@ def _sizes(shape: Shape) -> str:
 def _build_layers(
     config: Config, path: Keys, components: Sequence[Component], shape: Shape
 ) -> tuple[nn.Sequential, Shape]:
-    layers = []
+    layers: list[nn.Module] = []
     for index, component in enumerate(components):
-        layer, shape = _build_layer(config, (*path, index), component, shape)
+        place = (*path, index)
+        if _is_a(nn.RNNBase, component):
+            layer: nn.Module = config.build(place, component, **_inferred_size(config, place, component, shape))
+            _check_sequences(config, place, component, components[index + 1 : index + 2])
+        elif layers and isinstance(layers[-1], nn.RNNBase):  # what chooses among the results of the layer before
+            layer = config.build(place, component)
+            both = nn.Sequential(layers[-1], layer)
+            shape = _shape_after(config, (*path, index - 1), components[index - 1], both, shape)
+        elif _is_a((EveryStep, LastStep), component):
+            message = f"{_called(place, component)} stands behind an RNN, LSTM or GRU and chooses among its results"
+            raise ConfigError([config.problem(place, message)])
+        else:
+            layer, shape = _build_layer(config, place, component, shape)
         layers.append(layer)
     return nn.Sequential(*layers), shape
+
+
+def _is_a(kind: type | tuple[type, ...], component: Component) -> bool:
+    return isinstance(component.target, type) and issubclass(component.target, kind)
+
+
+def _check_sequences(config: Config, path: Keys, component: Component, behind: Sequence[Component]) -> None:
+    """Raise an error unless a recurrent layer takes rows first, and a module behind it chooses what goes on."""
+    called = _called(path, component)
+    if not component.arguments.get("batch_first"):
+        place = (*path, "batch_first") if "batch_first" in component.arguments else path
+        raise ConfigError([config.problem(place, f"{called} needs batch_first: true, as rows come first here")])
+    if not behind or not _is_a((EveryStep, LastStep), behind[0]):
+        message = (
+            f"{called} gives its outputs and its last states; write LastStep behind it for the state after the last "
+            "step, or EveryStep for the outputs of all steps"
+        )
+        raise ConfigError([config.problem(path, message)])
 
 
 def _build_layer(
@@ -98,6 +130,8 @@ def _build_layer(
         names = OUTPUT_SIZES.intersection(parameters_of(component.target)).difference(component.arguments)
         supplied |= dict.fromkeys(names, target_size)
     layer: nn.Module = config.build(path, component, **supplied)
+    if isinstance(layer, nn.TransformerEncoderLayer):
+        _check_sequence(config, path, component, layer, shape)
     if component.is_own:
         _warn_of_hidden_modules(layer)
     return layer, _shape_after(config, path, component, layer, shape)
@@ -180,6 +214,20 @@ def _inferred_size(config: Config, path: Keys, component: Component, shape: Shap
         message = f"{_called(path, component)} expects {given} features, gets {features}"
         raise ConfigError([config.problem((*path, name), message)])
     return {}
+
+
+def _check_sequence(
+    config: Config, path: Keys, component: Component, layer: nn.TransformerEncoderLayer, shape: Shape
+) -> None:
+    """Raise an error where a layer would take the rows for the places of one sequence, and mix them."""
+    called = _called(path, component)
+    if not layer.self_attn.batch_first:
+        message = f"{called} needs batch_first: true, as rows come first here"
+        at = (*path, "batch_first") if component.arguments.get("batch_first") is False else path
+        raise ConfigError([config.problem(at, message)])
+    if len(shape) != 2:
+        message = f"{called} needs rows of the shape (length, features), gets {_sizes(shape)}"
+        raise ConfigError([config.problem(path, message)])
 
 
 def _called(path: Keys, component: Component) -> str:

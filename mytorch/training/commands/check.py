@@ -97,7 +97,7 @@ def check_config(path: Path, changes: list[str], runs_dir: Path) -> Checked:
     except ConfigError as error:
         checked.problems = error.problems
         return checked
-    inputs, *targets = next(iter(training.batches))
+    inputs, *targets = training.first_batch()
     training.model.train()
     try:
         checked.step = step = measure(training.model, training.loss, inputs, targets)
@@ -199,10 +199,12 @@ def _about_data(experiment: Experiment) -> dict[str, str]:
     else:
         target += "a number" if data.train.targets.shape[1] == 1 else f"{data.train.targets.shape[1]} numbers"
     steps = experiment.steps_per_epoch()
+    augmented = {"augment": ", ".join(one.type for one in config.dataset.augment)} if config.dataset.augment else {}
     return {
         "rows": ", ".join(f"{len(split)} {name}" for name, split in data.splits.items()),
         "inputs": inputs,
         "target": target,
+        **augmented,
         "training": f"{config.train.epochs} epochs of {steps} step{'s' if steps > 1 else ''}, batches of "
         f"{min(experiment.batch_size, len(data.train))}",
     }
@@ -254,6 +256,7 @@ def _to_data(checked: Checked) -> dict[str, Any]:
             "target": data.target_name,
             "task": data.task,
             "classes": data.class_names,
+            "augment": [component.to_data() for component in experiment.config.dataset.augment],
             "batch_size": experiment.batch_size,
             "steps_per_epoch": experiment.steps_per_epoch(),
         }

@@ -22,17 +22,19 @@ from typing import Any
 
 from mytorch import nn
 from mytorch.training.branches import Parallel, Residual
+from mytorch.training.steps import EveryStep, LastStep
 
 Shape = tuple[int, ...]
 Formula = Callable[[Any, Shape, Shape], int]  # of the module and the shapes of what goes in and what comes out
 
 
-def flops(module: nn.Module, input: Shape, output: Shape) -> int | None:
+def flops(module: nn.Module, input: Shape, output: Shape, second_input: Shape | None = None) -> int | None:
     """The operations of one call of a module, without those of the modules in it; None if they are not known.
 
     Args:
         module: the layer.
         input, output: the shapes of what went in (the first argument) and of what came out, rows included.
+        second_input: of the second argument; only an attention's operations depend on it, as those are its keys.
 
     >>> flops(nn.Linear(13, 64), (32, 13), (32, 64)), 2 * 32 * 13 * 64
     (53248, 53248)
@@ -42,6 +44,8 @@ def flops(module: nn.Module, input: Shape, output: Shape) -> int | None:
     kind = type(module)
     for known in kind.__mro__:
         if known in FORMULAS and kind.forward is getattr(known, "forward", None):
+            if known is nn.MultiheadAttention:
+                return _attention(module, input, output, second_input)
             return FORMULAS[known](module, input, output)
     return None
 
@@ -116,6 +120,47 @@ def _parallel(module: Any, _input: Shape, output: Shape) -> int:
     return 0 if module.join == "cat" else (len(module.branches) - 1) * math.prod(output)
 
 
+# For each unit and step, behind the two products: what the gates take, and what makes the new state of them.
+_BEHIND_PRODUCTS = {"LSTM": 4 + 5, "GRU": 3 + 2 + 3, "RNN_TANH": 1, "RNN_RELU": 1}
+_GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
+
+
+def _of_a_step(mode: str, inputs: int, units: int, outputs: int) -> int:
+    """Two products, with the input and with the state, of size `outputs`, and what is behind them."""
+    each = units * (2 * _GATES[mode] * (inputs + outputs) + _BEHIND_PRODUCTS[mode])
+    return each + (2 * units * outputs if outputs != units else 0)
+
+
+def _recurrent(module: Any, input: Shape, _output: Shape) -> int:
+    directions, outputs = 2 if module.bidirectional else 1, module.proj_size or module.hidden_size
+    inputs = [module.input_size, *[outputs * directions] * (module.num_layers - 1)]
+    a_step = sum(directions * _of_a_step(module.mode, size, module.hidden_size, outputs) for size in inputs)
+    return math.prod(input[:-1]) * a_step
+
+
+def _cell(mode: str) -> Formula:
+    def formula(module: Any, input: Shape, _output: Shape) -> int:
+        return math.prod(input[:-1]) * _of_a_step(mode, module.input_size, module.hidden_size, module.hidden_size)
+
+    return formula
+
+
+def _attention(module: Any, input: Shape, _output: Shape, keys: Shape | None = None) -> int:
+    """The products before and after, and for each head those of queries and keys, softmax, and those with values."""
+    keys = input if keys is None else keys
+    length, width, heads = 0 if len(input) == 2 else int(module.batch_first), module.embed_dim, module.num_heads
+    before = math.prod(input[:-1]) * width + math.prod(keys[:-1]) * (module.kdim + module.vdim)
+    pairs = math.prod(input[:-1]) * (keys[length] + (module.bias_k is not None) + module.add_zero_attn)
+    return 2 * width * (before + math.prod(input[:-1]) * width) + pairs * (4 * width + 5 * heads)
+
+
+def _transformer_layer(module: Any, _input: Shape, output: Shape) -> int:
+    """A sum around each block, and the activation if it is no module with operations of its own."""
+    blocks = 3 if isinstance(module, nn.TransformerDecoderLayer) else 2
+    hidden = math.prod(output[:-1]) * module.linear1.out_features
+    return blocks * math.prod(output) + (0 if isinstance(module.activation, nn.Module) else hidden)
+
+
 PRODUCTS: dict[type, Formula] = {
     nn.Linear: _linear,
     nn.Bilinear: _bilinear,
@@ -163,6 +208,14 @@ FORMULAS: dict[type, Formula] = {
     **{kind: _window(dims) for dims, kinds in enumerate(_POOLS, start=1) for kind in kinds},
     nn.LPPool1d: _window(1, each=2),
     nn.LPPool2d: _window(2, each=2),
+    **dict.fromkeys([nn.GRU, nn.LSTM, nn.RNN], _recurrent),
+    nn.GRUCell: _cell("GRU"),
+    nn.LSTMCell: _cell("LSTM"),
+    nn.RNNCell: _cell("RNN_TANH"),
+    **dict.fromkeys([EveryStep, LastStep], _each(0)),
+    nn.MultiheadAttention: _attention,
+    **dict.fromkeys([nn.TransformerDecoderLayer, nn.TransformerEncoderLayer], _transformer_layer),
+    **dict.fromkeys([nn.Transformer, nn.TransformerDecoder, nn.TransformerEncoder], _each(0)),
     Residual: _each(1),
     Parallel: _parallel,
 }

@@ -145,8 +145,10 @@ class _Watch:
             layer.calls += 1
             layer.output = tuple(tuple(result.array.shape) for result in results)
             count = None
-            if len(results) == 1 and inputs and isinstance(inputs[0], DifferentiableArray):
-                count = flops(module, tuple(inputs[0].array.shape), layer.output[0])
+            given = [item for item in _flat(inputs) if isinstance(item, DifferentiableArray)]
+            if results and given:
+                shapes = [tuple(one.array.shape) for one in given[:2]]
+                count = flops(module, shapes[0], layer.output[0], *shapes[1:])
             before = self.operations.get(name, 0)
             self.operations[name] = None if count is None or before is None else before + count
 

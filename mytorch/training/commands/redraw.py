@@ -11,6 +11,7 @@ from pathlib import Path
 from mytorch.training.commands.drawing import draw_plots
 from mytorch.training.console import print_json
 from mytorch.training.errors import UserError
+from mytorch.training.loop.image_samples import ImageSamples, image_samples, read_samples
 from mytorch.training.loop.prediction_table import Predictions, predictions_of, read_predictions
 from mytorch.training.loop.scoring import predict
 from mytorch.training.loop.trained import load_trained
@@ -25,10 +26,10 @@ def redraw(selector: str | None, *, runs_dir: Path, json: bool = False) -> None:
     run = Run.find(runs_dir, selector)
     if not read_metrics(run.metrics):
         raise UserError(f"{run} has nothing to draw: no epoch of it was completed")
-    predictions, title, target_name, epoch, source = _predictions(run)
+    predictions, samples, title, target_name, epoch, source = _predictions(run)
     with writing(run, "the plots that were there may be a mixture of old and new ones"):
         run.plots.mkdir(exist_ok=True)
-        draw_plots(run, predictions, title=title, target_name=target_name, best_epoch=epoch)
+        draw_plots(run, predictions, samples, title=title, target_name=target_name, best_epoch=epoch)
     plots = sorted(run.plots.glob("*.png"))
     if json:
         print_json({"run": run.path, "epoch": epoch, "plots": plots})
@@ -36,15 +37,18 @@ def redraw(selector: str | None, *, runs_dir: Path, json: bool = False) -> None:
         print(f"{run}, {source.name} (epoch {epoch})\nplots:   {', '.join(map(str, plots))}")
 
 
-def _predictions(run: Run) -> tuple[Predictions, str, str, int | None, Path]:
-    """The predictions of the best weights, the run's title, the target's name, the weights' epoch, where it is from."""
+def _predictions(run: Run) -> tuple[Predictions, ImageSamples | None, str, str, int | None, Path]:
+    """What the best weights say, the run's title, the target's name, the weights' epoch, where it is from."""
     summary = read_summary(run)
     if summary is not None and state_of(run) == "finished" and run.predictions.is_file():
         _, metadata = checkpoint.load(run.best_checkpoint)
         target_name = metadata["preparation"]["target_name"]
-        return read_predictions(run.predictions), summary["name"], target_name, summary["best_epoch"], run.predictions
+        predictions = read_predictions(run.predictions)
+        samples = read_samples(run.images) if run.images.is_file() else None  # older runs have none
+        return predictions, samples, summary["name"], target_name, summary["best_epoch"], run.predictions
     trained = load_trained(run)
     experiment = trained.experiment
     outputs = {name: predict(experiment.model, split.inputs) for name, split in experiment.data.splits.items()}
     predictions = predictions_of(experiment, outputs)
-    return predictions, experiment.config.name, experiment.data.target_name, trained.epoch, trained.path
+    samples = image_samples(experiment, predictions)
+    return predictions, samples, experiment.config.name, experiment.data.target_name, trained.epoch, trained.path

@@ -45,6 +45,7 @@ def train(
     junit: Path | None = None,
     seeds: str | None = None,
     folds: int | None = None,
+    threads: int | None = None,
 ) -> None:
     """Train a config; write the run directory; print the scores and where everything is; check the gates.
 
@@ -54,7 +55,7 @@ def train(
         raise UserError(
             "--smoke trains a few batches only; --expect, --junit, --seeds and --folds need a whole training"
         )
-    named = [*overrides, f"name={name}"] if name is not None else overrides
+    named = [*overrides, *_as_overrides({"name": name, "train.threads": threads})]
     if seeds is not None or folds is not None:
         from mytorch.training.commands.several import train_several
 
@@ -63,7 +64,7 @@ def train(
             config_path, named, seeds=seeds, folds=folds, runs_dir=runs_dir, quiet=quiet, json=json, **of_gates
         )
         return
-    experiment = build(load_config(config_path, named), runs_dir=runs_dir)
+    experiment = build(load_config(config_path, named), runs_dir=runs_dir, stand_in=smoke)
     gates = gates_of_training(experiment, expect)
     if smoke:
         _smoke(experiment, quiet=quiet, json=json)
@@ -90,6 +91,7 @@ def resume(
     force: bool = False,
     verify: bool = False,
     steps: int | None = None,
+    threads: int | None = None,
     quiet: bool = False,
     json: bool = False,
 ) -> None:
@@ -99,6 +101,7 @@ def resume(
     """
     from mytorch.training.commands.several import resume_several, series_of
 
+    overrides = [*overrides, *_as_overrides({"train.threads": threads})]
     series = None if verify else series_of(selector, runs_dir)
     if series is not None:
         if overrides or force:
@@ -119,6 +122,11 @@ def resume(
         if not (quiet or json):
             print(f"going on with {run} at {where(training)}", flush=True)
         train_run(training, report, quiet=quiet, json=json)
+
+
+def _as_overrides(options: dict[str, Any]) -> list[str]:
+    """Options of the command line that were given, in the words that change a config."""
+    return [f"{key}={value}" for key, value in options.items() if value is not None]
 
 
 def _verify(run: Run, overrides: list[str], steps: int | None, *, quiet: bool, json: bool) -> None:
@@ -162,7 +170,8 @@ def train_run(training: Training, report: Report, *, quiet: bool, json: bool) ->
         draw_plots(
             run,
             training.predictions,
-            plots_of(config, of_classes=of_classes),
+            training.samples,
+            plots_of(config, of_classes=of_classes, of_images=training.samples is not None),
             title=config.name,
             target_name=experiment.data.target_name,
             best_epoch=summary["best_epoch"],
@@ -186,12 +195,15 @@ def train_run(training: Training, report: Report, *, quiet: bool, json: bool) ->
 
 def _smoke(experiment: Experiment, *, quiet: bool, json: bool) -> None:
     """Train a few steps in a run that is thrown away, and check that they went well."""
+    missing = experiment.missing_files
     with Run.throwaway(experiment.config.name) as run:
         seen = run_smoke(Training(experiment, run))
     if json:
-        print_json({"name": experiment.config.name, "state": "passed", **seen})
+        print_json({"name": experiment.config.name, "state": "passed", "stand_in_for": missing, **seen})
     elif not quiet:
         repeated = seen["repeated_batch"]
+        if missing:
+            print(f"nothing is downloaded for a smoke test: made-up images stood in for {', '.join(missing)}")
         print(
             f"smoke test of {experiment.config.name} passed: {len(seen['losses'])} batches, all finite; "
             f"loss on one batch {repeated['before']:.4g} -> {repeated['after']:.4g} in {repeated['steps']} steps"

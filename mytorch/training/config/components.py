@@ -27,10 +27,12 @@ from mytorch.training.errors import suggest
 from mytorch.training.own_code import told
 from mytorch.training.random_streams import keeping_streams
 
-Kind = Literal["layer", "loss", "optimizer", "scheduler", "dataset", "metric", "callback"]
+Kind = Literal["layer", "loss", "optimizer", "scheduler", "dataset", "transform", "metric", "callback"]
 
 # Arguments of layers that the incoming data decides: they may be left out, the builder reads them off it.
-INFERRED = frozenset({"in_features", "in_channels", "num_features", "normalized_shape", "num_channels", "input_size"})
+INFERRED = frozenset({
+    "in_features", "in_channels", "num_features", "normalized_shape", "num_channels", "input_size", "d_model",
+})  # fmt: skip
 
 # Those of them that are the size of the first dimension of a sample, the channels; the others are that of the last.
 OF_CHANNELS = frozenset({"in_channels", "num_features", "num_channels"})
@@ -52,6 +54,15 @@ MAY_BE_BALANCED = frozenset({
     ("MultiMarginLoss", "weight"),
     ("BCEWithLogitsLoss", "pos_weight"),
 })  # fmt: skip
+
+# Modules that no config can use, and what to write instead.
+NOT_IN_A_LIST = {
+    "MultiheadAttention": "it takes queries, keys and values; TransformerEncoderLayer attends to its one input",
+    "Transformer": "it takes two inputs; a model of your own can hold it",
+    "TransformerDecoder": "it takes two inputs; a model of your own can hold it",
+    "TransformerDecoderLayer": "it takes two inputs; a model of your own can hold it",
+    "TransformerEncoder": "it copies a layer; write each TransformerEncoderLayer as a layer of the list",
+}
 
 # What a constructor raises when it does not like its arguments.
 REJECTIONS = (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError, AssertionError, MemoryError)
@@ -138,8 +149,14 @@ def parameters_of(target: Callable[..., Any]) -> dict[str, Parameter]:
 
 
 def _writable(annotation: Any, may_be_balanced: bool = False) -> Any:
-    """The type as a config can write it: a tensor, if nothing simpler will do, is a list of numbers."""
+    """The type as a config can write it: a tensor, if nothing simpler will do, is a list of numbers.
+
+    Where there is a choice of a function and something else, it is the other.
+    """
     alternatives = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    no_functions = tuple(one for one in alternatives if get_origin(one) is not Callable)
+    if not set(no_functions) <= {type(None)} and len(no_functions) < len(alternatives):
+        annotation, alternatives = Union[no_functions], no_functions  # noqa: UP007 - built from a list
     others = [one for one in alternatives if getattr(one, "__name__", "") != "Tensor"]
     if len(others) == len(alternatives):
         return annotation
@@ -393,10 +410,12 @@ def standard_registries() -> dict[str, Registry]:
     from mytorch import nn, optim
     from mytorch.creation.filled import zeros
     from mytorch.data.sources import SOURCES
+    from mytorch.data.transforms import TRANSFORMS
     from mytorch.optim import lr_scheduler
     from mytorch.training.branches import Parallel, Residual
     from mytorch.training.callbacks.tensorboard import TensorBoard
     from mytorch.training.metrics import METRICS
+    from mytorch.training.steps import EveryStep, LastStep
 
     def parameters() -> list[Any]:
         return [nn.Parameter(zeros(1))]
@@ -405,14 +424,22 @@ def standard_registries() -> dict[str, Registry]:
         return optim.SGD(parameters(), lr=0.1, momentum=0.9)
 
     modules = _public_classes(nn, nn.Module)
-    layers = {name: module for name, module in modules.items() if not name.endswith(("Loss", "List", "Dict"))}
+    layers = {
+        name: module
+        for name, module in modules.items()
+        if not name.endswith(("Loss", "List", "Dict", "Base")) and name not in NOT_IN_A_LIST
+    }
     losses = {name: module for name, module in modules.items() if name.endswith("Loss")}
     registries = {
-        "layer": Registry({**layers, "Residual": Residual, "Parallel": Parallel}),
+        "layer": Registry(
+            {**layers, "Residual": Residual, "Parallel": Parallel, "EveryStep": EveryStep, "LastStep": LastStep},
+            unusable=NOT_IN_A_LIST,
+        ),
         "loss": Registry(losses),
         "optimizer": Registry(_public_classes(optim, optim.Optimizer), {"params": parameters}),
         "scheduler": Registry(_public_classes(lr_scheduler, lr_scheduler.LRScheduler), {"optimizer": optimizer}),
         "dataset": Registry(SOURCES),
+        "transform": Registry(TRANSFORMS),
         "metric": Registry(METRICS),
         "callback": Registry({"tensorboard": TensorBoard}),
     }

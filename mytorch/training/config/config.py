@@ -66,6 +66,7 @@ EXAMPLES = {
     "dataset.test": "test: {every: 4}",
     "dataset.validation": "validation: {fraction: 0.1}",
     "dataset.normalize": "normalize: {inputs: standard, target: standard}",
+    "dataset.augment": "augment: [{type: RandomCrop, padding: 2}, RandomHorizontalFlip]",
     "model": "model: [{type: Linear, out_features: 1}]",
     "loss": "loss: MSELoss",
     "optimizer": "optimizer: {type: Adam, lr: 1e-3}",

@@ -3,8 +3,8 @@
 The file is ordinary Python and is run, so only import what you would run yourself. What is imported at its top may lie
 beside it. A class counts by what it derives from: a `Module` is a layer, or a loss if its name ends in `Loss` or its
 `forward` takes two things; an `Optimizer` is an optimizer, an `LRScheduler` a scheduler, a `Metric` a metric, a
-`Callback` a tracker under `log`, and a `Dataset`, or another class with a method `load`, a data set. A class of one's
-own comes before one of the same name in `mytorch`.
+`Callback` a tracker under `log`, a `Transform` one of images under `dataset.augment`, and a `Dataset`, or another class
+with a method `load`, a data set. A class of one's own comes before one of the same name in `mytorch`.
 """
 
 from __future__ import annotations
@@ -177,6 +177,7 @@ def _kind_of(name: str, thing: Any, module: ModuleType) -> Kind | None:
 
 
 def _bases() -> tuple[tuple[Kind, type], ...]:
+    from mytorch.data.transforms import Transform
     from mytorch.training.callbacks.base import Callback
 
     return (
@@ -185,6 +186,7 @@ def _bases() -> tuple[tuple[Kind, type], ...]:
         ("scheduler", lr_scheduler.LRScheduler),
         ("metric", Metric),
         ("callback", Callback),
+        ("transform", Transform),
         ("dataset", data.Dataset),
     )
 

@@ -1,6 +1,6 @@
 """Which plots a run has, and which of them the config's `plots` asks for.
 
-By default those two are drawn at the end of a training that say most, because each takes about a tenth of a second;
+By default those few are drawn at the end of a training that say most, because each takes about a tenth of a second;
 `mytorch plot` draws all that there are.
 """
 
@@ -14,22 +14,32 @@ from mytorch.training.errors import Problem
 
 OF_NUMBERS: tuple[PlotName, ...] = ("loss", "metrics", "predictions", "residuals", "layers")
 OF_CLASSES: tuple[PlotName, ...] = ("loss", "metrics", "confusion", "roc", "calibration", "layers")
+OF_IMAGES: tuple[PlotName, ...] = ("samples", "filters")
 
 
-def plots_of(config: Config, *, of_classes: bool) -> Sequence[PlotName]:
-    """The plots that are drawn at the end of a training, of a target that holds classes or numbers."""
+def all_plots(*, of_classes: bool, of_images: bool) -> tuple[PlotName, ...]:
+    """The plots that there are of a target that holds classes or numbers, and of inputs that are images or not."""
+    return (OF_CLASSES if of_classes else OF_NUMBERS) + (OF_IMAGES if of_images else ())
+
+
+def plots_of(config: Config, *, of_classes: bool, of_images: bool) -> Sequence[PlotName]:
+    """The plots that are drawn at the end of a training."""
     if config.plots is None:
-        return ("loss", "confusion" if of_classes else "predictions")
+        if not of_classes:
+            return ("loss", "predictions")
+        return ("loss", "confusion", "samples") if of_images else ("loss", "confusion")
     if config.plots == "all":
-        return OF_CLASSES if of_classes else OF_NUMBERS
+        return all_plots(of_classes=of_classes, of_images=of_images)
     return config.plots
 
 
-def problems_of_plots(config: Config, *, of_classes: bool) -> list[Problem]:
-    """The plots that the config asks for and that there are none of for such a target."""
-    there, what = (OF_CLASSES, "classes") if of_classes else (OF_NUMBERS, "numbers")
-    return [
-        config.problem(("plots", index), f"{name!r} is no plot of a target that holds {what}; use {', '.join(there)}")
-        for index, name in enumerate(plots_of(config, of_classes=of_classes))
-        if name not in there
-    ]
+def problems_of_plots(config: Config, *, of_classes: bool, of_images: bool) -> list[Problem]:
+    """The plots that the config asks for and that there are none of for such data."""
+    there = all_plots(of_classes=of_classes, of_images=of_images)
+    of_target = "no plot of a target that holds " + ("classes" if of_classes else "numbers")
+    problems = []
+    for index, name in enumerate(plots_of(config, of_classes=of_classes, of_images=of_images)):
+        if name not in there:
+            why = "a plot of images, which the inputs are not" if name in OF_IMAGES else of_target
+            problems.append(config.problem(("plots", index), f"{name!r} is {why}; use {', '.join(there)}"))
+    return problems

@@ -97,14 +97,16 @@ class Normalize(Section):
 class Dataset(Section):
     """Where the rows come from (`source`: the key `type` and the source's own arguments) and their use.
 
-    `test` and `validation` left out set no rows aside. `batch_size: full` is all training rows. `workers` are threads
-    that read batches ahead; they change no number.
+    `test` and `validation` left out set no rows aside. `augment` are transforms of images that training batches go
+    through. `batch_size: full` is all training rows. `workers` are threads that read batches ahead; they change no
+    number.
     """
 
     source: Annotated[Component, Written("dataset")]
     test: Split | None = None
     validation: Split | None = None
     normalize: Normalize = Normalize()
+    augment: tuple[Annotated[Component, Written("transform")], ...] = ()
     batch_size: Annotated[int | Literal["full"], PlainValidator(_check_batch_size)] = 32
     shuffle: Flag = True
     workers: Integer = Field(0, ge=0)
@@ -127,6 +129,8 @@ class Dataset(Section):
     def _join_source(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data = serialize(self)
         source = data.pop("source")
+        if not self.augment:
+            del data["augment"]
         return {**({"type": source} if isinstance(source, str) else source), **data}
 
 
@@ -163,7 +167,7 @@ class Train(Section):
 
     A step is one change of the weights, by the gradients of `accumulate` batches. `scheduler_step` left out is what
     PyTorch's documentation does with the scheduler. `scheduler_monitor` is the column of metrics.csv that
-    ReduceLROnPlateau looks at.
+    ReduceLROnPlateau looks at. `threads` left out are as many as the processor has cores for this process.
     """
 
     epochs: Integer = Field(ge=1)
@@ -177,6 +181,7 @@ class Train(Section):
     early_stopping: EarlyStopping | None = None
     ema: Ema | None = None
     swa: Swa | None = None
+    threads: Integer | None = Field(None, ge=1)
 
 
 class Finetune(Section):
@@ -206,7 +211,9 @@ class Checkpoint(Section):
     keep: Integer = Field(default=2, ge=1)
 
 
-PlotName = Literal["loss", "metrics", "predictions", "residuals", "confusion", "roc", "calibration", "layers"]
+PlotName = Literal[
+    "loss", "metrics", "predictions", "residuals", "confusion", "roc", "calibration", "layers", "samples", "filters"
+]
 
 
 def _check_plots(value: Any) -> tuple[PlotName, ...] | Literal["all"] | None:
@@ -225,7 +232,7 @@ def _check_plots(value: Any) -> tuple[PlotName, ...] | Literal["all"] | None:
     return tuple(dict.fromkeys(value))
 
 
-# Which plots are drawn at the end of a training; None: the two that say most, see `mytorch.training.commands.drawing`.
+# Which plots are drawn at the end of a training; None: the few that say most, see `mytorch.training.commands.drawing`.
 Plots = Annotated[
     tuple[PlotName, ...] | Literal["all"] | None,
     PlainValidator(_check_plots),

@@ -26,6 +26,7 @@ from mytorch.training.callbacks.base import Callbacks
 from mytorch.training.errors import RunFailed, Stopped
 from mytorch.training.loop.averaging import Averaging
 from mytorch.training.loop.diagnosis import first_bad_gradient, first_bad_layer, told_of_batch
+from mytorch.training.loop.image_samples import image_samples, write_samples
 from mytorch.training.loop.norms import gradient_norm, norms_row, open_norms
 from mytorch.training.loop.prediction_table import predictions_of, write_predictions
 from mytorch.training.loop.progress import Progress
@@ -86,9 +87,8 @@ class Training:
         self.averaging = Averaging(experiment)
         self.monitor = best_monitor(experiment)  # of the best weights; None if they are the last
         self.patience = patience_of(experiment, [])
-        train = experiment.data.train
         self.batches: DataLoader[Any] = DataLoader(
-            train.dataset(),
+            experiment.augmentation.rows(experiment.data),
             batch_size=experiment.batch_size,
             shuffle=experiment.config.dataset.shuffle,
             num_workers=experiment.config.dataset.workers,
@@ -166,6 +166,10 @@ class Training:
         with self._writing(self.directory.predictions):
             self.predictions = predictions_of(self.experiment, self.outputs)
             write_predictions(self.directory.predictions, self.predictions)
+        self.samples = image_samples(self.experiment, self.predictions)
+        if self.samples is not None:
+            with self._writing(self.directory.images):
+                write_samples(self.directory.images, self.samples)
         with self._writing(self.directory.summary):
             write_summary(self.directory.summary, summary)
         return summary
@@ -225,8 +229,12 @@ class Training:
         return row
 
     def next_batches(self, batches_left: Iterator[Batch]) -> list[Batch]:
-        """The batches of the next step: `train.accumulate` of them, fewer at the end of an epoch."""
-        return list(itertools.islice(batches_left, self.accumulate))
+        """The batches of the next step, augmented: `train.accumulate` of them, fewer at the end of an epoch."""
+        return [self.experiment.augmentation(batch) for batch in itertools.islice(batches_left, self.accumulate)]
+
+    def first_batch(self) -> Batch:
+        """The first batch of a pass that is not gone on with, augmented."""
+        return self.experiment.augmentation(next(iter(self.batches)))
 
     @contextmanager
     def _scheduling(self) -> Iterator[None]:

@@ -5,8 +5,8 @@
     split,row,target,prediction,probability:cat,probability:dog  classes
     test,0,dog,cat,0.75,0.25
 
-`row` is the row's number in the data file, from 0. Where the rows have weights there is a column `weight` too, as the
-training uses them: with mean 1 over the split.
+`row` is the row's number in the data file, from 0; a row with several targets has a line for each, in their order.
+Where the rows have weights there is a column `weight` too, as the training uses them: with mean 1 over the split.
 """
 
 from __future__ import annotations
@@ -71,7 +71,10 @@ def _part(experiment: Experiment, split: Split, output: NDArray[Any], *, is_of_c
     scored, target = as_scored(experiment, output), true_values(experiment, split)
     weights = None if split.weights is None else split.weights.astype(np.float64)
     if not is_of_classes:
-        return Part(split.rows, target.ravel(), np.asarray(scored, np.float64).ravel(), None, weights)
+        outputs = target.size // len(target)
+        weights = None if weights is None else np.repeat(weights, outputs)
+        rows = np.repeat(split.rows, outputs)
+        return Part(rows, target.ravel(), np.asarray(scored, np.float64).ravel(), None, weights)
     probabilities = softmax(np.asarray(scored, np.float64))
     return Part(split.rows, target, scored.argmax(axis=1), probabilities, weights)
 

@@ -123,7 +123,9 @@ def _shown(value: Any) -> str:
 
 def is_harmless(key: str) -> bool:
     """Whether a key may be changed without a word: it decides how long a run is, what is kept of it or asked of it."""
-    return key == "train.epochs" or key.startswith(("train.early_stopping.", "checkpoint.", "expect.", "log", "plots"))
+    return key in ("train.epochs", "train.threads") or key.startswith(
+        ("train.early_stopping.", "checkpoint.", "expect.", "log", "plots")
+    )
 
 
 def changes_of_data(loaded: Loaded, experiment: Experiment) -> list[str]:
@@ -188,7 +190,7 @@ def _refuse(
         listed = "\n".join(f"  {line}" for line in lines)
         raise UserError(
             f"{run} was trained under another config up to {loaded.path.name}:\n{listed}\n"
-            "only train.epochs, train.early_stopping, checkpoint, expect, log and plots may change; "
+            "only train.epochs, train.threads, train.early_stopping, checkpoint, expect, log and plots may change; "
             "--force goes on with these changes all the same\n"
             f"a run of its own: mytorch train {run.quoted}/config.yaml KEY=VALUE"
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +18,10 @@ from mytorch.training.building.losses import values_of_parts
 from mytorch.training.errors import RunFailed
 from mytorch.training.own_code import is_of_a_layer, told
 
-ROWS_AT_ONCE = 4096  # bounds the memory of a forward pass; part of the numbers' definition (order of summing)
+# What goes through the model at once. It bounds the memory of a forward pass, where convolutions make 10 to 60 numbers
+# of each that comes in, and is part of the numbers' definition (order of summing).
+ROWS_AT_ONCE = 4096
+NUMBERS_AT_ONCE = 1 << 18
 
 
 @contextmanager
@@ -32,13 +36,20 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
+def rows_at_once(shape: Sequence[int]) -> int:
+    """How many rows, each of this shape, go through a model at once.
+
+    >>> rows_at_once((13,)), rows_at_once((1, 28, 28))
+    (4096, 334)
+    """
+    return max(1, min(ROWS_AT_ONCE, NUMBERS_AT_ONCE // max(1, math.prod(shape))))
+
+
 def predict(model: nn.Module, inputs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The model's raw output for all rows, in the units that it was trained in."""
+    rows = rows_at_once(inputs.shape[1:])
     with evaluation_mode(model):
-        parts = [
-            model(from_numpy(inputs[start : start + ROWS_AT_ONCE])).array
-            for start in range(0, len(inputs), ROWS_AT_ONCE)
-        ]
+        parts = [model(from_numpy(inputs[start : start + rows])).array for start in range(0, len(inputs), rows)]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 

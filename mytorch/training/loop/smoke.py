@@ -27,7 +27,7 @@ def run_smoke(training: Training) -> dict[str, Any]:
     losses: list[float] = []
     while len(losses) < BATCHES and (together := training.next_batches(batches)):
         losses.append(training.step(*together)[0])
-    batch = next(iter(training.batches))
+    batch = training.first_batch()
     before = _loss_on(training, batch)
     for _ in range(REPEATS):
         training.step(batch)

@@ -66,8 +66,9 @@ def load_model(run: Run, which: str = "best") -> Trained:
         raise UserError(
             f"{path} does not say how inputs are prepared ({error}); give best, last or a file such as best.safetensors"
         ) from None
+    outputs = len(preparation.target_normalizer.shift)  # 1 for classes too
     is_column = preparation.class_names is None or config.loss_kind == "binary"
-    targets: Any = np.zeros((0, 1), np.float32) if is_column else np.zeros(0, np.int64)
+    targets: Any = np.zeros((0, outputs), np.float32) if is_column else np.zeros(0, np.int64)
     nothing = Split(np.zeros((0, *shape), np.float32), targets, targets, np.zeros(0, np.int64))
     data = PreparedData(nothing, None, None, preparation)
     experiment = Experiment(config, data, build_model(config, data), nn.Identity(), [])

@@ -8,16 +8,20 @@ from __future__ import annotations
 from mytorch.training.plots.classification import plot_calibration, plot_roc
 from mytorch.training.plots.confusion import plot_confusion
 from mytorch.training.plots.history import plot_loss, plot_metrics
+from mytorch.training.plots.images import Caption, plot_filters, plot_samples
 from mytorch.training.plots.layers import plot_layers
 from mytorch.training.plots.regression import plot_predictions, plot_residuals
 
 __all__ = [
+    "Caption",
     "plot_calibration",
     "plot_confusion",
+    "plot_filters",
     "plot_layers",
     "plot_loss",
     "plot_metrics",
     "plot_predictions",
     "plot_residuals",
     "plot_roc",
+    "plot_samples",
 ]

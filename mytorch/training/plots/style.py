@@ -103,8 +103,13 @@ def picture(path: str | os.PathLike[str]) -> Iterator[Figure]:
 def add_axes(figure: Figure, whole: tuple[int, int], box: tuple[int, int, int, int]) -> Axes:
     """New axes on a figure of ``whole`` (width, height), at ``box`` (left, bottom, width, height), in pixels."""
     width, height = whole
-    figure.set_size_inches(width / _DPI, height / _DPI)
+    set_size(figure, whole)
     return figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
+
+
+def set_size(figure: Figure, whole: tuple[int, int]) -> None:
+    """Make the figure so many pixels wide and high."""
+    figure.set_size_inches(whole[0] / _DPI, whole[1] / _DPI)
 
 
 def legend_above(axes: Axes, keys: Sequence[Any]) -> None:

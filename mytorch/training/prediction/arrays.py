@@ -122,6 +122,8 @@ def prepare_numbers(
             column[np.isnan(column)] = feature.fill
     with np.errstate(over="ignore"):
         inputs = preparation.input_normalizer.apply(values).astype(np.float32)
+        if preparation.channels is not None:
+            inputs = preparation.channels.transform(inputs)
     if not np.isfinite(inputs).all():
         place = tuple(np.argwhere(~np.isfinite(inputs))[0])
         name = f", column {preparation.features[place[1]].name!r}" if preparation.features else ""

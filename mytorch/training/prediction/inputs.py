@@ -80,6 +80,12 @@ def find_inputs(
             f"{files[0]}: pixels are whole numbers, and the model was trained on arrays of {dtype}: write what the "
             "pixels were divided by for training, such as --divide 255 for numbers from 0 to 1, or --divide 1"
         )
+    if divide is None and dtype == "uint8" and kind == "npy" and open_npy(files[0]).dtype.kind == "f":
+        raise UserError(
+            f"{files[0]}: holds numbers of {open_npy(files[0]).dtype}, and the model was trained on pixels, whole "
+            "numbers from 0 to 255: write --divide 1 if these are such numbers, else make pixels of them, such as by "
+            "np.uint8(255 * x)"
+        )
     if kind == "png":
         return Images(files, preparation, shape, divide)
     return Arrays(files, kind, preparation, shape, divide)

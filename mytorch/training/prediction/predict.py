@@ -26,7 +26,7 @@ from mytorch.training.building.experiment import Experiment
 from mytorch.training.console import can_draw
 from mytorch.training.errors import Interrupted, RunFailed, UserError
 from mytorch.training.loop.diagnosis import told_of_batch
-from mytorch.training.loop.scoring import ROWS_AT_ONCE, as_scored, evaluation_mode
+from mytorch.training.loop.scoring import as_scored, evaluation_mode, rows_at_once
 from mytorch.training.loop.trained import load_model
 from mytorch.training.metrics.base import softmax
 from mytorch.training.own_code import is_of_a_layer
@@ -53,7 +53,7 @@ def predict(
     decimal: str | None = None,
     encoding: str | None = None,
     divide: float | None = None,
-    batch_size: int = ROWS_AT_ONCE,
+    batch_size: int | None = None,
     kind: Format = "csv",
     quiet: bool = False,
 ) -> None:
@@ -67,7 +67,7 @@ def predict(
         keep: columns of the input to carry over, with commas between them.
         delimiter, decimal, encoding: how CSV files are written, if not as the training's data.
         divide: what numbers of arrays and pixels are divided by first.
-        batch_size: how many rows go through the model at once.
+        batch_size: how many rows go through the model at once; None: 4096, or fewer of images.
         kind: ``csv`` or ``jsonl``, a JSON document a line.
         quiet: print no notes and no progress.
 
@@ -93,7 +93,8 @@ def predict(
             notes=notes,
         )
         with _stoppable(output), opened_output(output) as file:
-            rows, not_finite = _write(experiment, inputs, batch_size, kind, file, shown=_Shown(output, quiet))
+            rows_of_batch = batch_size or rows_at_once(trained.metadata["inputs"]["shape"])
+            rows, not_finite = _write(experiment, inputs, rows_of_batch, kind, file, shown=_Shown(output, quiet))
     except DataError as error:
         raise UserError(str(error)) from error
     notes.tell_all()
@@ -135,7 +136,8 @@ class _Answers:
         self.not_finite = 0
         data = experiment.data
         if self.is_number:
-            names, normalizer = [data.target_name], data.target_normalizer
+            normalizer, outputs = data.target_normalizer, len(data.target_normalizer.shift)
+            names = [data.target_name] if outputs == 1 else [f"{data.target_name}{i}" for i in range(outputs)]
             self.exact = bool((np.abs(normalizer.shift) > _FAR_FROM_ZERO * normalizer.scale).any())
         else:
             classes = data.class_names or ["0", "1"]  # a binary loss may have a column of these numbers
@@ -148,7 +150,7 @@ class _Answers:
         """The lines of a batch."""
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             scored = as_scored(self.experiment, output)
-            values = scored.reshape(-1, 1) if self.is_number else softmax(scored.astype(np.float64))
+            values = scored.reshape(len(scored), -1) if self.is_number else softmax(scored.astype(np.float64))
         columns = [[self.lines.text(cell) for cell in column] for column in samples.cells]
         carried = len(columns)
         if not self.is_number:

@@ -4,6 +4,7 @@
         config.yaml                     what was really used
         metrics.csv, norms.csv          a row an epoch: losses and metrics; norms of each layer's weights and gradients
         predictions.csv                 what the best weights say of each row
+        images.safetensors              of data that are images: some of them, and the filters of the first layer
         summary.json, eval.json         the results
         checkpoints/best.safetensors, checkpoints/last.safetensors      weights
         checkpoints/state-00000900.safetensors, ...     all of the training's state after that step
@@ -191,6 +192,10 @@ class Run:
     @property
     def predictions(self) -> Path:
         return self.path / "predictions.csv"
+
+    @property
+    def images(self) -> Path:
+        return self.path / "images.safetensors"
 
     @property
     def summary(self) -> Path:

@@ -17,7 +17,7 @@ def samples(draw):
     batch = [(4, 2), (2, 2, 3), (2, 1, 2, 2), (3, 2, 1, 1), (0, 2)]
     grouped = [((2, 4), 2), ((2, 2, 3), 1), ((1, 4, 2), 2), ((1, 2, 1, 1, 3), 2)]
     made = {
-        "batch_norm": [s for shape in batch for s in by_channel(shape, groups=None, **common)],
+        "batch_norm": [s for shape in batch for s in by_channel(shape, **common)],
         "group_norm": [s for shape, groups in grouped for s in by_channel(shape, groups=groups, **common)],
         "instance_norm": [s for shape in batch[1:3] for s in by_channel(shape, groups=shape[1], **common)],
         "batch_norm_fixed": [

@@ -30,6 +30,8 @@ def test_every_layer_of_a_config_is_in_the_table_or_left_out_on_purpose():
         (nn.Conv1d(2, 4, 3), (1, 2, 9), 4 * 7 * 2 * 2 * 3),
         (nn.Conv2d(4, 6, (3, 2), groups=2, stride=2, padding=1), (2, 4, 8, 8), 2 * 6 * 4 * 5 * 2 * 2 * 6),
         (nn.ConvTranspose2d(3, 5, 2, stride=2), (2, 3, 4, 4), 2 * 3 * 16 * 2 * 5 * 4),
+        (nn.TransformerEncoderLayer(6, 2, 10, batch_first=True), (4, 3, 6), 2 * 72 + 120),
+        (nn.TransformerEncoderLayer(6, 2, 10, activation=nn.GELU()), (3, 4, 6), 2 * 72),
         (nn.ReLU(), (4, 3), 12),
         (nn.GLU(), (4, 6), 24),
         (nn.Softmax(dim=1), (4, 3), 60),
@@ -52,6 +54,24 @@ def test_every_layer_of_a_config_is_in_the_table_or_left_out_on_purpose():
 )
 def test_counts(module, shape, expected):
     assert of(module, *shape) == expected
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_attention_counts_each_pair_of_query_and_key(batch_first):
+    rows, queries, keys, width, heads = 4, 3, 5, 6, 2
+
+    def shape(length, size):
+        return (rows, length, size) if batch_first else (length, rows, size)
+
+    crossed = nn.MultiheadAttention(width, heads, kdim=7, vdim=8, add_zero_attn=True, batch_first=batch_first)
+    products = 2 * rows * width * (queries * width + keys * (7 + 8) + queries * width)
+    pairs = rows * queries * (keys + 1)
+    counted = flops(crossed, shape(queries, width), shape(queries, width), shape(keys, 7))
+    assert counted == products + pairs * (2 * 2 * width + 5 * heads)
+
+    alone = nn.MultiheadAttention(width, heads, batch_first=batch_first)
+    counted = flops(alone, shape(queries, width), shape(queries, width))
+    assert counted == 2 * rows * queries * 4 * width**2 + rows * queries * queries * (4 * width + 5 * heads)
 
 
 def test_a_class_of_ones_own_is_not_guessed():

@@ -1,13 +1,13 @@
-"""What `mytorch train configs/boston.yaml` does, as a PyTorch user would write it: the other side of boston_process.py.
+"""What `mytorch train configs/boston.yaml` does, as a PyTorch user would write it: the other side of that row.
 
-    python benchmarks/boston_torch.py OUTPUT_DIRECTORY [SEED]
+    python benchmarks/programs/boston_torch.py OUTPUT_DIRECTORY [--epochs N] [--threads N]
 
 The same data, split, model, shuffling, optimizer and schedule; metrics.csv, the weights and the same two plots.
 """
 
+import argparse
 import csv
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -20,18 +20,18 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-EPOCHS, BATCH = 150, 64
+BATCH = 64
 
 
 def load():
-    table = np.loadtxt(Path(__file__).parents[1] / "datasets" / "boston.csv", delimiter=",", skiprows=1)
+    table = np.loadtxt(Path(__file__).parents[2] / "datasets" / "boston.csv", delimiter=",", skiprows=1)
     test = np.arange(len(table)) % 4 == 0
     x, y = table[:, :-1], table[:, -1:]
     return x[~test], y[~test], x[test], y[test]
 
 
-def main(out: Path, seed: int) -> None:
-    torch.set_num_threads(2)
+def main(out, epochs, threads):
+    torch.set_num_threads(threads)
     out.mkdir(parents=True, exist_ok=True)
     train_x, train_y, test_x, test_y = load()
     mean_x, std_x, mean_y, std_y = train_x.mean(0), train_x.std(0), train_y.mean(0), train_y.std(0)
@@ -39,7 +39,7 @@ def main(out: Path, seed: int) -> None:
     y = torch.tensor((train_y - mean_y) / std_y, dtype=torch.float32)
     xt = torch.tensor((test_x - mean_x) / std_x, dtype=torch.float32)
 
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     model = nn.Sequential(
         nn.Linear(13, 192), nn.ReLU(), nn.Dropout(0.15),
         nn.Linear(192, 96), nn.ReLU(), nn.Dropout(0.15),
@@ -48,10 +48,10 @@ def main(out: Path, seed: int) -> None:
     criterion = nn.SmoothL1Loss(beta=0.1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.03)
     batches = DataLoader(TensorDataset(x, y), batch_size=BATCH, shuffle=True)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-2, total_steps=EPOCHS * len(batches))
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-2, total_steps=epochs * len(batches))
     started = time.perf_counter()
     rows = []
-    for epoch in range(1, EPOCHS + 1):
+    for epoch in range(1, epochs + 1):
         total = norms = 0.0
         rate = optimizer.param_groups[0]["lr"]
         for inputs, targets in batches:
@@ -99,4 +99,9 @@ def plot(out, rows, predicted, true, scores):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--epochs", type=int, default=150)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    main(options.out, options.epochs, options.threads)
