@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mytorch.creation.filled import empty
-from mytorch.nn import functional as F
 from mytorch.nn import init
 from mytorch.nn.linear import Linear
 from mytorch.nn.module import Module
 from mytorch.nn.parameter import Parameter
+from mytorch.ops.multi_head_attention import Projections, attend
 from mytorch.tensor import Tensor
 
 __all__ = ["MultiheadAttention", "NonDynamicallyQuantizableLinear"]
@@ -132,11 +132,14 @@ class MultiheadAttention(Module):
             average_attn_weights: the mean of all heads' weights; else (N, num_heads, L, S).
             is_causal: `attn_mask` is the causal mask, so that it need not be looked at.
         """
-        return F.multi_head_attention_forward(
-            query, key, value, self.embed_dim, self.num_heads, self.in_proj_weight, self.in_proj_bias,
-            self.bias_k, self.bias_v, self.add_zero_attn, self.dropout, self.out_proj.weight, self.out_proj.bias,
-            training=self.training, key_padding_mask=key_padding_mask, need_weights=need_weights, attn_mask=attn_mask,
-            use_separate_proj_weight=not self._qkv_same_embed_dim, q_proj_weight=self.q_proj_weight,
-            k_proj_weight=self.k_proj_weight, v_proj_weight=self.v_proj_weight,
-            average_attn_weights=average_attn_weights, is_causal=is_causal, batch_first=self.batch_first,
+        separate = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        projections = Projections(
+            self.in_proj_weight, None if self._qkv_same_embed_dim else separate, self.in_proj_bias, self.bias_k,
+            self.bias_v, self.add_zero_attn, self.out_proj.weight, self.out_proj.bias,
+        )  # fmt: skip
+        return attend(
+            query, key, value, self.embed_dim, self.num_heads, projections,
+            dropout_p=self.dropout if self.training else 0.0, key_padding_mask=key_padding_mask,
+            need_weights=need_weights, attn_mask=attn_mask, average_attn_weights=average_attn_weights,
+            is_causal=is_causal, batch_first=self.batch_first,
         )  # fmt: skip

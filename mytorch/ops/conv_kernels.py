@@ -11,8 +11,10 @@ position `o` and kernel position `k`, and zero where `i` lies outside. Its three
 The usual way to make a convolution a matrix product (im2col) copies every input number once for every element of the
 kernel. Here all axes but the first are lowered so. The first stays as it is: output row `o` needs the input rows
 `o * stride` to `o * stride + K - 1`, which lie side by side, so it is a product with a slice of the same memory, and
-the slices of neighbouring rows overlap. It is done for as many images at a time as fit in the processor's cache: the
-memory that this takes does not grow with the batch.
+the slices of neighbouring rows overlap. An output row of several images is one product.
+
+It is done for blocks of images that fit in the processor's cache: the memory that this takes does not grow with the
+batch. Blocks are what threads share; sums over them are added in order, so results have the same bits on any number.
 """
 
 from __future__ import annotations
@@ -80,6 +82,7 @@ class Lowering:
         self.workspaces: dict[int, _Workspace] = {}
         self.blocks = [Block(slice(0, batch), slice(0, sizes[0]))]
         # Where every number is used once, there is nothing to lay out.
+        self.by_image = False
         self.nothing_to_do = (
             {*kernel, *stride} == {1} and not any(padding) and x.flags.c_contiguous and sizes == x.shape[1:-1]
         )
@@ -99,7 +102,9 @@ class Lowering:
         # All that is taken is well below the kernel's width-th part of what im2col would take, and what comes out of a
         # block stays in the cache too. Blocks are equal, and an even number of them suits two threads.
         budget = 0.6 * batch * math.prod(sizes) * columns * x.itemsize / kernel[-1]
-        taken = image_bytes + out_bytes + math.prod(x.shape[1:]) * x.itemsize
+        # Where much more comes out than goes in, the rows of each image are products of their own, written in place.
+        self.by_image = self.overlapping and out_bytes > 2 * image_bytes
+        taken = image_bytes + math.prod(x.shape[1:]) * x.itemsize + (0 if self.by_image else out_bytes)
         count = math.ceil(batch / max(1, min(cache / max(image_bytes, out_bytes), budget / taken)))
         images = -(-batch // (count + count % 2 if count > 1 else 1))
         height = sizes[0] if image_bytes <= 1.5 * cache else max(cache * sizes[0] // image_bytes, kernel[0])
@@ -121,7 +126,7 @@ class Lowering:
         """The lowered block: (lines, rows, columns), with columns in the order of the kernel's elements and channels.
 
         The lines are output places along the first axis, or there is a single one; the rows are those of all images.
-        The memory is used again for the next block of the same thread.
+        With `by_image` it is (images, lines, rows, columns). The memory is used again for the thread's next block.
         """
         if self.nothing_to_do:
             return self.x.reshape(1, -1, self.x.shape[-1])
@@ -199,6 +204,8 @@ class _Layout:
         along = lengths[0] * width  # from one row to the next
         shape = (sizes[0], count * math.prod(sizes[1:]), kernel[0] * (width // item))
         self.rows = _strided(xp, memory, 0, shape, (stride[0] * width, along, item))
+        if lowering.by_image:
+            self.rows = self.rows.reshape(sizes[0], count, -1, shape[2]).swapaxes(0, 1)
 
     def fill(self, x: Any, images: slice, seen: Sequence[Span]) -> Any:
         """Lower what the windows see of some of the images `x` and return its rows."""
@@ -246,17 +253,21 @@ def _sum_of_products(xp: Any, a: Any, b: Any) -> Any:
     if rows <= most or most < 8 * FEW_ROWS:  # short sums would make more results to add up than they save
         most = rows
     whole = rows // most * most
-    left, right = _in_pieces(a, whole, most), _in_pieces(b, whole, most)
-    # So many products at a time that they are added up while they are in the cache.
-    most_products = max(CACHE // (4 * a.shape[2] * b.shape[2] * a.itemsize), 1)
-    lines, pieces = max(most_products // left.shape[1], 1), min(most_products, left.shape[1])
-    total: Any = 0
-    for line, piece in itertools.product(range(0, len(a), lines), range(0, left.shape[1], pieces)):
-        some = slice(line, line + lines), slice(piece, piece + pieces)
-        total = total + xp.sum(xp.matmul(xp.swapaxes(left[some], -1, -2), right[some]), axis=(0, 1))
+    total = _added_products(xp, _in_pieces(a, whole, most), _in_pieces(b, whole, most))
     if whole < rows:
         total += xp.sum(xp.matmul(xp.swapaxes(a[:, whole:], -1, -2), b[:, whole:]), axis=0)
     return total.T if turned else total
+
+
+def _added_products(xp: Any, a: Any, b: Any) -> Any:
+    """The sum of all `a[i, j].T @ b[i, j]`, of so many at a time that they are added up while they are in the cache."""
+    many = max(CACHE // (4 * a.shape[3] * b.shape[3] * a.itemsize), 1)
+    lines, pieces = max(many // a.shape[1], 1), min(many, a.shape[1])
+    total: Any = 0
+    for line, piece in itertools.product(range(0, len(a), lines), range(0, a.shape[1], pieces)):
+        some = slice(line, line + lines), slice(piece, piece + pieces)
+        total = total + xp.sum(xp.matmul(xp.swapaxes(a[some], -1, -2), b[some]), axis=(0, 1))
+    return total
 
 
 # --- the three parts ------------------------------------------------------------------------------------------------
@@ -306,15 +317,15 @@ def _correlate_blocks(
     def work(block: Block) -> None:
         part = out[block]
         rows = lowering.rows(block)
-        direct = len(rows) == 1 and part.flags.c_contiguous
+        direct = (lowering.by_image or len(rows) == 1) and part.flags.c_contiguous
         shape = (*rows.shape[:-1], outputs)
         result = part.reshape(shape) if direct else xp.empty(shape, x.dtype)
         _product(xp, rows, matrix, result)
         if spread is not None:
             lines = result.reshape(-1, *spread[: part.shape[-2]].shape)
-            lines += spread
+            lines += spread[: part.shape[-2]]
         if not direct:
-            scatter(xp, _as_images(result, part.shape), part)
+            scatter(xp, result.reshape(part.shape) if lowering.by_image else _as_images(result, part.shape), part)
 
     threads.run(work, lowering.blocks)
 
@@ -457,6 +468,9 @@ def _kernel_of_blocks(xp: Any, x: Any, g: Any, kernel: Sizes, sizes: Sizes, geom
     def work(number: int) -> None:
         block = lowering.blocks[number]
         rows = lowering.rows(block)
+        if lowering.by_image:
+            parts[number] = _added_products(xp, rows, g[block].reshape(*rows.shape[:-1], outputs))
+            return
         against = g[block].swapaxes(0, 1) if len(rows) > 1 else g[block]
         parts[number] = _sum_of_products(xp, rows, against.reshape(*rows.shape[:-1], outputs))
 

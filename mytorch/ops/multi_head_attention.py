@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -21,6 +22,23 @@ if TYPE_CHECKING:
     from mytorch.tensor import Tensor
 
 __all__ = ["multi_head_attention_forward"]
+
+
+@dataclass(frozen=True)
+class Projections:
+    """What an attention multiplies with, and what it adds to keys and values.
+
+    Either `packed` (3 E, E) holds the weights of queries, keys and values one below the other, or `separate` has three.
+    """
+
+    packed: Any
+    separate: tuple[Any, Any, Any] | None
+    bias: Any  # (3 E) or None
+    bias_k: Any  # (1, 1, E): one more key and value for everybody, or None
+    bias_v: Any
+    add_zero: bool  # one more key and value of zeros
+    out: Any
+    out_bias: Any
 
 
 def multi_head_attention_forward(
@@ -49,8 +67,6 @@ def multi_head_attention_forward(
     static_v: Tensor | None = None,
     average_attn_weights: bool = True,
     is_causal: bool = False,
-    *,
-    batch_first: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
     """What `nn.MultiheadAttention` computes; see there. Returns the result and, if they are needed, the weights.
 
@@ -65,12 +81,44 @@ def multi_head_attention_forward(
         use_separate_proj_weight: take `q_proj_weight` (E, E), `k_proj_weight` and `v_proj_weight` for the weights.
         static_k, static_v: (N * num_heads, S, E / num_heads): keys and values to take as they are.
         is_causal: `attn_mask` is the causal mask, which need not be looked at.
-        batch_first: N comes before L and S. PyTorch's function does not have it.
 
     Raises:
         AssertionError: shapes that do not fit, or a mask of integers.
         RuntimeError: a mask of another shape, or `is_causal` without a mask.
     """
+    separate = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
+    if separate is None and in_proj_weight is None:
+        raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
+    return attend(
+        query, key, value, embed_dim_to_check, num_heads,
+        Projections(
+            in_proj_weight, separate, in_proj_bias, bias_k, bias_v, add_zero_attn, out_proj_weight, out_proj_bias
+        ),
+        dropout_p=dropout_p if training else 0.0, key_padding_mask=key_padding_mask, need_weights=need_weights,
+        attn_mask=attn_mask, static_k=static_k, static_v=static_v, average_attn_weights=average_attn_weights,
+        is_causal=is_causal,
+    )  # fmt: skip
+
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    embed_dim: int,
+    num_heads: int,
+    projections: Projections,
+    *,
+    dropout_p: float = 0.0,
+    key_padding_mask: Tensor | None = None,
+    need_weights: bool = True,
+    attn_mask: Tensor | None = None,
+    static_k: Tensor | None = None,
+    static_v: Tensor | None = None,
+    average_attn_weights: bool = True,
+    is_causal: bool = False,
+    batch_first: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """`multi_head_attention_forward` for inputs whose batch comes first, too: (N, L, E) and (N, S, E)."""
     is_batched = _check_dims(query, key, value, key_padding_mask, attn_mask, num_heads)
     batch_at, length_at = (0, 1) if batch_first else (1, 0)
     if not is_batched:
@@ -90,29 +138,25 @@ def multi_head_attention_forward(
     causal = is_causal and key_padding_mask is None and not need_weights
     if causal:
         attn_mask = None
-    head = _check_sizes(query, key, value, embed_dim_to_check, num_heads, use_separate_proj_weight)
+    head = _check_sizes(query, key, value, embed_dim, num_heads, projections.separate is not None)
     if attn_mask is not None:
         attn_mask = _four_dimensional(attn_mask, (batch, num_heads, length, keys))
 
-    packed = query is key and key is value and not use_separate_proj_weight
-    if packed and in_proj_weight is not None and bias_k is bias_v is static_k is static_v is None and not add_zero_attn:
-        together = linalg.linear(query, in_proj_weight, in_proj_bias)
+    p = projections
+    as_they_are = p.bias_k is p.bias_v is static_k is static_v is None and not p.add_zero
+    if query is key and key is value and p.separate is None and as_they_are:
+        together = linalg.linear(query, p.packed, p.bias)
         q = k = v = cast(Any, None)
     else:
-        weights: tuple[Any, ...] = (q_proj_weight, k_proj_weight, v_proj_weight)
-        if not use_separate_proj_weight:
-            if in_proj_weight is None:
-                raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
-            weights = in_proj_weight.chunk(3)
         together = None
-        q, k, v = _projected((query, key, value), weights, in_proj_bias)
-        k, v, added = _with_one_more(k, v, bias_k, bias_v, static_k, static_v, batch_at, length_at)
+        q, k, v = _projected((query, key, value), p.packed.chunk(3) if p.separate is None else p.separate, p.bias)
+        k, v, added = _with_one_more(k, v, p.bias_k, p.bias_v, static_k, static_v, batch_at, length_at)
         q = _heads(q, num_heads, batch_first)
         k, v = (
             _heads(x, num_heads, batch_first) if static is None else _static(static, name, batch, num_heads, head)
             for x, static, name in ((k, static_k, "static_k"), (v, static_v, "static_v"))
         )
-        if add_zero_attn:
+        if p.add_zero:
             zeros = wrap(np.zeros((batch, num_heads, 1, head), q.array.dtype))
             k, v, added = shape.cat([k, zeros], 2), shape.cat([v, zeros], 2), added + 1
         if added:  # everybody may see what was added
@@ -122,7 +166,6 @@ def multi_head_attention_forward(
         keys = k.array.shape[2]
     bias, forbidden = _joined_masks(attn_mask, key_padding_mask, batch, keys, query.array.dtype)
 
-    dropout_p = dropout_p if training else 0.0
     scores_shape = batch, num_heads, length, keys
     attention_weights = None
     if need_weights:
@@ -138,7 +181,7 @@ def multi_head_attention_forward(
             result = apply(SELF_ATTENTION, together, bias, heads=num_heads, batch_first=batch_first, **options)
         else:
             result = _merged(apply(ATTENTION, q, k, v, bias, by_query=batch_first, **options), batch_first)
-    result = linalg.linear(result, out_proj_weight, out_proj_bias)
+    result = linalg.linear(result, p.out, p.out_bias)
     if attention_weights is not None and average_attn_weights:
         attention_weights = mean(attention_weights, 1)
     if not is_batched:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import resource
 from typing import Any
 
@@ -177,11 +178,16 @@ def _bounded_memory():
 
 @pytest.fixture(scope="module")
 def check(folder, mytorch_command):
-    """`mytorch check` of a text: it ends with exit code 0, or with 2 and messages that name the file."""
+    """`mytorch check` of a text: it ends with exit code 0, or with 2 and messages that name the file.
+
+    Or with 1, where the config is right and its loss is not a number: the logarithm of a negative output, say.
+    """
 
     def run(text: bytes) -> None:
         (folder / "f.yaml").write_bytes(text)
-        done = mytorch_command("check", "f.yaml", cwd=folder, check={0, 2})
+        done = mytorch_command("check", "f.yaml", cwd=folder, check={0, 1, 2})
+        if done.returncode == 1:
+            assert re.search("error: f.yaml: the (loss|gradients) of the first batch", done.stderr), done.stderr
         if done.returncode == 2:
             message = done.stderr
             lines = [line for line in message.splitlines() if not line.startswith("warning: ")]

@@ -91,7 +91,7 @@ def check_config(path: Path, changes: list[str], runs_dir: Path) -> Checked:
     """Read, build and try one config."""
     checked = Checked(path)
     try:
-        checked.experiment = experiment = build(load_config(path, changes), runs_dir=runs_dir)
+        checked.experiment = experiment = build(load_config(path, changes), runs_dir=runs_dir, stand_in=True)
         gates_of_training(experiment)
         training = Training(experiment, Run(Path(os.devnull)))  # in which nothing is written
     except ConfigError as error:
@@ -161,6 +161,8 @@ def _print(checked: Checked, number: int) -> None:
     print(f"{checked.path}: {experiment.config.name}")
     for name, text in _about_data(experiment).items():
         print(f"{name:<9} {text}")
+    if experiment.missing_files:
+        print(f"nothing is downloaded for a check: made-up images stand in for {', '.join(experiment.missing_files)}")
     if step is None:
         return
     rows = experiment.batch_size
@@ -250,6 +252,7 @@ def _to_data(checked: Checked) -> dict[str, Any]:
         data = experiment.data
         document |= {
             "name": experiment.config.name,
+            "stand_in_for": experiment.missing_files,
             "rows": {name: len(split) for name, split in data.splits.items()},
             "input_shape": list(data.train.inputs.shape[1:]),
             "features": data.feature_names,
