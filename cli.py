@@ -22,7 +22,9 @@ RunsDir = Annotated[Path, typer.Option(help="The directory that holds all runs."
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
 Threads = Annotated[
     int | None,
-    typer.Option(min=1, help="The threads to compute with: the same as train.threads=N.", show_default=False),
+    typer.Option(
+        min=1, metavar="N", help="The threads to compute with: the same as train.threads=N.", show_default=False
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 RunOrLatest = Annotated[
@@ -151,6 +153,7 @@ def resume(
         int | None,
         typer.Option(
             min=1,
+            metavar="N",
             help="With --verify: replay so many steps twice, instead of the steps between two checkpoints.",
             show_default=False,
         ),

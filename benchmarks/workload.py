@@ -46,11 +46,11 @@ class Steps:
     def __init__(
         self, step: Callable[[], float | None], results: Callable[[], Figures], warm_up: int, steps: int
     ) -> None:
-        self.step, self._results, self._warm_up, self._steps = step, results, warm_up, steps
+        self.step, self.results, self._warm_up, self._steps = step, results, warm_up, steps
 
     def figures(self) -> Figures:
         losses = [loss for _ in range(self._warm_up) if (loss := self.step()) is not None]
-        return {"losses": np.array(losses), **self._results()}
+        return {"losses": np.array(losses), **self.results()}
 
     def measure(self, clock: str) -> dict[str, float]:
         step, now = self.step, CLOCKS[clock]

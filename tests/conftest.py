@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import hashlib
 import importlib.util
 import io
 import os
+import struct
 import subprocess
 import sys
 import warnings
@@ -13,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+import numpy as np
 import pytest
 
 import mytorch
@@ -97,3 +101,40 @@ def mytorch_command():
         return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
 
     return run
+
+
+def _idx(array):
+    """An array of bytes as an IDX file."""
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.fixture(scope="session")
+def idx_bytes():
+    return _idx
+
+
+@pytest.fixture
+def put_mnist(monkeypatch):
+    """Write four files of a few images, which are the right ones of MNIST in this test; nothing can be downloaded.
+
+    `images` and `labels` are by the beginnings of the files' names, `train` and `t10k`; those files are packed whose
+    names begin with one of `packed`.
+    """
+    from mytorch.data.mnist import IMAGES, LABELS, MNIST
+
+    def put(folder, images, labels, packed=("train", "t10k")):
+        folder.mkdir(parents=True)
+        hashes = {}
+        for prefix in images:
+            for name, array in ((IMAGES, images[prefix]), (LABELS, labels[prefix])):
+                name, content = name.format(prefix), _idx(array.astype(np.uint8))
+                path = folder / name
+                if name.startswith(tuple(packed)):
+                    path, content = folder / f"{name}.gz", gzip.compress(content, mtime=0)
+                path.write_bytes(content)
+                hashes[name] = hashlib.sha256(content).hexdigest()
+        monkeypatch.setattr(MNIST, "counts", {prefix: len(labels[prefix]) for prefix in labels})
+        monkeypatch.setattr(MNIST, "sha256", hashes)
+        monkeypatch.setattr(MNIST, "mirrors", ("http://127.0.0.1:9/",))
+
+    return put

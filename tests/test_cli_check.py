@@ -82,6 +82,13 @@ def test_the_table(folder, mytorch_process):
     assert not (folder / "runs").exists()
 
 
+def test_operations_are_those_of_a_row_where_the_batch_is_not_full(folder, mytorch_command):
+    done = mytorch_command("check", "small.yaml", "dataset.batch_size=400", cwd=folder)
+    assert "batches of 379" in done.stdout
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("0 Linear"))
+    assert line.split()[2:6] == ["(379,", "8)", "112", "208"]
+
+
 def test_changes_and_json(folder, mytorch_command):
     done = mytorch_command("check", "small.yaml", "model.0.out_features=16", "--json", cwd=folder)
     (document,) = json.loads(done.stdout)["configs"]

@@ -442,6 +442,17 @@ def test_the_same_images_in_all_formats(folder, predicted, mytorch_command):
     assert np.mean([int(row["class"]) == number % 3 for number, row in enumerate(rows) if number % 4 == 0]) == accuracy
 
 
+def test_pixels_of_16_bits_and_numbers_that_are_meant(folder, predicted):
+    images = make_images()[:1]
+    Image.fromarray(images[0, 0]).save(folder / "one.png")
+    Image.fromarray(images[0, 0].astype(np.uint16) * 257).save(folder / "deep.png")
+    np.save(folder / "negative.npy", -images.astype(np.int32))
+    (row,), (same,) = predicted("bytes", "one.png"), predicted("bytes", "deep.png", "--divide", 257)
+    assert (row.pop("file"), same.pop("file")) == ("one.png", "deep.png")
+    assert row == same
+    assert predicted("bytes", "negative.npy", "--divide", 1)[0]["probability:0"] != row["probability:0"]
+
+
 def test_a_model_of_floats_asks_what_pixels_were_divided_by(folder, predicted, refused):
     images = make_images()
     np.save(folder / "floats.npy", (images / 255).astype(np.float32).reshape(40, 30))
@@ -476,7 +487,10 @@ def test_what_is_wrong_with_arrays_and_images(folder, refused):
     np.savez(folder / "archive.npz", images)
     (folder / "short.idx").write_bytes(idx_bytes(images)[:-1])
     (folder / "wide.idx").write_bytes(idx_bytes(images[:, 0, :, :4].copy()))
+    (folder / "labels.idx").write_bytes(idx_bytes(np.zeros(5000, np.uint8)))
     Image.fromarray(images[0, 0, :, :4]).save(folder / "narrow.png")
+    Image.fromarray(images[0, 0].astype(np.uint16) * 257).save(folder / "deep.png")
+    np.save(folder / "negative.npy", np.concatenate([images, -images.astype(np.int32)]))
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     nan = np.zeros((3, 13))
     nan[1, 5] = np.nan
@@ -488,6 +502,9 @@ def test_what_is_wrong_with_arrays_and_images(folder, refused):
         ("bytes", "wide.npy"): "wide.npy: has the shape 40 x 1 x 6 x 4; expected samples as the model was trained on, "
         "n x 1 x 6 x 5, or of one, 1 x 6 x 5",
         ("bytes", "wide.idx"): "wide.idx: has the shape",
+        ("bytes", "labels.idx"): "labels.idx: has the shape 5000; expected samples",
+        ("bytes", "deep.png"): "and the model was trained on pixels from 0 to 255: write --divide 257 for pixels of 16",
+        ("bytes", "negative.npy"): "negative.npy: sample 40: holds the number -",
         ("bytes", "text.npy"): "text.npy: expected numbers",
         ("bytes", "archive.npz"): "archive.npz: is an .npz archive",
         ("bytes", "short.idx"): "short.idx: is cut short",

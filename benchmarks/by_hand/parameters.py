@@ -34,6 +34,10 @@ class Parameters:
     def __getitem__(self, name: str) -> Parameter:
         return self._by_name[name]
 
+    def of_layer(self, name: object) -> tuple[Parameter, Parameter]:
+        """A layer's weight and bias."""
+        return self[f"{name}.weight"], self[f"{name}.bias"]
+
 
 class Adam:
     """Adam with the averages as sums, which spares two products: m / (1 - beta1) and v / (1 - beta2)."""

@@ -79,10 +79,7 @@ def resnet(library: Any) -> Any:
 
 def cnn_by_hand(weights: Figures) -> Network:
     parameters = Parameters(weights)
-
-    def of(number: int) -> tuple[Any, Any]:
-        return parameters[f"{number}.weight"], parameters[f"{number}.bias"]
-
+    of = parameters.of_layer
     layers: list[Layer] = [
         FromChannelsFirst(), Conv(*of(0), padding=1, first=True), MaxPool(), Conv(*of(3), padding=1), MaxPool(),
         Flatten(), Linear(*of(7), relu=False),
@@ -92,19 +89,16 @@ def cnn_by_hand(weights: Figures) -> Network:
 
 def conv_pair_by_hand(weights: Figures) -> Network:
     parameters = Parameters(weights)
-    first, second = ((parameters[f"{n}.weight"], parameters[f"{n}.bias"]) for n in (0, 2))
+    of = parameters.of_layer
     layers: list[Layer] = [
-        FromChannelsFirst(), Conv(*first, first=True), ReLU(), Conv(*second), ReLU(), ToChannelsFirst(),
+        FromChannelsFirst(), Conv(*of(0), first=True), ReLU(), Conv(*of(2)), ReLU(), ToChannelsFirst(),
     ]  # fmt: skip
     return Network(layers, losses.mean_square, SGD(parameters, lr=0.01, momentum=0.9))
 
 
 def lenet_by_hand(weights: Figures) -> Network:
     parameters = Parameters(weights)
-
-    def of(number: int) -> tuple[Any, Any]:
-        return parameters[f"{number}.weight"], parameters[f"{number}.bias"]
-
+    of = parameters.of_layer
     layers: list[Layer] = [
         FromChannelsFirst(), Conv(*of(0), padding=2, first=True), MaxPool(), Conv(*of(3)), MaxPool(), Flatten(),
         Linear(*of(7), relu=True), Linear(*of(9), relu=True), Linear(*of(11), relu=False),

@@ -37,10 +37,7 @@ def by_hand(loss: Loss, optimizer: Callable[[Parameters], Any]) -> Callable[[Fig
     def make(weights: Figures) -> Network:
         parameters = Parameters(weights)
         names = [name.removesuffix(".weight") for name in weights if name.endswith(".weight")]
-        linear = [
-            Linear(parameters[f"{name}.weight"], parameters[f"{name}.bias"], name != names[-1], name == names[0])
-            for name in names
-        ]
+        linear = [Linear(*parameters.of_layer(name), relu=name != names[-1], first=name == names[0]) for name in names]
         return Network(linear, loss, optimizer(parameters))
 
     return make

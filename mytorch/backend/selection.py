@@ -26,7 +26,7 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     if type(condition) is np.ndarray and condition.size >= FEW and condition.dtype.char == "?":
         dtype = _common(x, y)
         if dtype is not None:
-            return _select(condition, _as_bits(x, dtype), _as_bits(y, dtype)).view(dtype)
+            return _select(condition, _as_bits(x, dtype), _as_bits(y, dtype), _BITS[dtype.char]).view(dtype)
     return np.where(condition, x, y)
 
 
@@ -47,8 +47,9 @@ def _as_bits(x: Any, dtype: np.dtype[Any]) -> Array | None:
     return None if not bits.ndim and not bits else bits
 
 
-def _select(condition: Array, x: Array | None, y: Array | None) -> Array:
-    kind = next(bits.dtype for bits in (x, y) if bits is not None)
+def _select(condition: Array, x: Array | None, y: Array | None, kind: np.dtype[Any]) -> Array:
+    if x is None and y is None:
+        return np.zeros(condition.shape, kind)
     chosen = condition.astype(kind)
     if x is None:
         chosen -= 1  # all ones where the condition does not hold

@@ -45,18 +45,18 @@ class _Job:
                 self.all_ended.put(None)
 
 
-class _Helpers:
+class _Workers:
     """The threads beside the caller's own: started when they are first needed."""
 
     def __init__(self) -> None:
         self.started = 0
         self.jobs: SimpleQueue[_Job] = SimpleQueue()
 
-    def ask(self, job: _Job, helpers: int) -> None:
-        while self.started < helpers:
+    def ask(self, job: _Job, workers: int) -> None:
+        while self.started < workers:
             self.started += 1
             threading.Thread(target=self._serve, name=f"mytorch-{self.started}", daemon=True).start()
-        for _ in range(helpers):
+        for _ in range(workers):
             self.jobs.put(job)
 
     def _serve(self) -> None:
@@ -74,7 +74,7 @@ def _default_count() -> int:
 
 
 _this_thread = threading.local()
-_helpers = _Helpers()
+_workers = _Workers()
 _count = _default_count()
 
 
@@ -107,13 +107,13 @@ def run(work: Callable[[Piece], object], pieces: Sequence[Piece]) -> None:
     >>> squares
     [0, 1, 4, 9]
     """
-    helpers = min(_count, len(pieces)) - 1
-    if helpers < 1 or getattr(_this_thread, "busy", False):
+    workers = min(_count, len(pieces)) - 1
+    if workers < 1 or getattr(_this_thread, "busy", False):
         for piece in pieces:
             work(piece)
         return
     job = _Job(work, pieces)
-    _helpers.ask(job, helpers)
+    _workers.ask(job, workers)
     _this_thread.busy = True
     try:
         job.take_part()
@@ -124,11 +124,11 @@ def run(work: Callable[[Piece], object], pieces: Sequence[Piece]) -> None:
         raise job.error
 
 
-def _forget_helpers() -> None:
+def _forget_workers() -> None:
     """A process that was forked has this one's memory, but none of its threads."""
-    global _helpers
-    _helpers = _Helpers()
+    global _workers
+    _workers = _Workers()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_helpers)
+    os.register_at_fork(after_in_child=_forget_workers)

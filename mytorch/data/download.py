@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from mytorch.backend.file_lock import lock_file, unlock_file
 from mytorch.data.table import DataError
 
 __all__ = ["download"]
 
 TIMEOUT = (10.0, 30.0)  # seconds to connect, and to wait for the next bytes
 _BYTES_AT_ONCE = 1 << 16
+_SECONDS_TO_WAIT = 0.1  # before another process is looked for again
 
 Shown = Callable[[str, int, "int | None"], None]  # the file's name, bytes that are there, bytes that will be there
 
@@ -33,10 +36,11 @@ def download(files: Mapping[str, str], folder: Path, mirrors: Sequence[str], wha
     """Download files into a folder, from the first mirror that gives the right ones.
 
     What has come of a file before a connection broke off stays as ``NAME.part``, and the next mirror, or the next
-    call, goes on from there. A file with another hash is not kept.
+    call, goes on from there. A file with another hash is not kept. If another process downloads to the folder, it is
+    waited for, and what it has brought is not downloaded again.
 
     Args:
-        files: the names of the files, each with its SHA-256 in hexadecimal.
+        files: the names of the files, each with its SHA-256 in hexadecimal. Those that are there are left as they are.
         folder: where they go; it is made if it is not there.
         mirrors: addresses of folders that hold the files, ending with ``/``, in the order in which to try them.
         what: the data set's name, for messages.
@@ -45,25 +49,45 @@ def download(files: Mapping[str, str], folder: Path, mirrors: Sequence[str], wha
         DataError: no mirror gives one of the files; one line says why, and which files to put where by hand. Or the
             folder cannot be written to.
     """
-    left = list(files)
     order = list(mirrors)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _shown(what, folder, len(files)) as shown:
-            for name, sha256 in files.items():
-                failures: dict[str, str] = {}
-                for mirror in list(order):
-                    try:
-                        _fetch(mirror + name, sha256, folder, shown)
-                        break
-                    except _MirrorError as failure:
-                        failures[urlsplit(mirror).netloc] = str(failure)
-                        order.append(order.pop(0))  # the last one to be tried for the other files
-                else:
-                    raise DataError(_what_to_do(what, left, folder, failures))
-                left.remove(name)
+        with _alone(what, folder):
+            left = [name for name in files if not (folder / name).exists()]
+            if not left:
+                return
+            with _shown(what, folder, len(left)) as shown:
+                while left:
+                    failures: dict[str, str] = {}
+                    for mirror in list(order):
+                        try:
+                            _fetch(mirror + left[0], files[left[0]], folder, shown)
+                            break
+                        except _MirrorError as failure:
+                            failures[urlsplit(mirror).netloc] = str(failure)
+                            order.append(order.pop(0))  # the last one to be tried for the other files
+                    else:
+                        raise DataError(_what_to_do(what, left, folder, failures))
+                    del left[0]
     except OSError as error:
-        raise DataError(f"{what}: cannot write to {folder}: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise DataError(f"{what}: cannot write to {folder}: {reason}; name another one with folder") from error
+
+
+@contextmanager
+def _alone(what: str, folder: Path) -> Iterator[None]:
+    """Two processes that append to the same part of a file would spoil it: one of them waits."""
+    path = folder / "download.lock"
+    descriptor = lock_file(path)
+    if descriptor is None:
+        print(f"waiting for another process, which downloads {what} to {folder}", file=sys.stderr, flush=True)
+    while descriptor is None:
+        time.sleep(_SECONDS_TO_WAIT)
+        descriptor = lock_file(path)
+    try:
+        yield
+    finally:
+        unlock_file(descriptor, path)
 
 
 def _what_to_do(what: str, names: Sequence[str], folder: Path, failures: Mapping[str, str]) -> str:

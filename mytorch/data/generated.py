@@ -65,8 +65,8 @@ class PointSet(Generated):
     def load(self) -> TabularData:
         """Draw the points."""
         inputs, targets = self.arrays()
-        present = np.zeros(len(targets), bool)
-        columns = [Column(values.astype(np.float64), present) for values in (*inputs.T, targets)]
+        none_missing = np.zeros(len(targets), bool)
+        columns = [Column(values.astype(np.float64), none_missing) for values in (*inputs.T, targets)]
         *features, target = self.columns
         missing: dict[str, MissingPolicy] = dict.fromkeys(self.columns, "error")
         return TabularData(

@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from mytorch.data.transforms import (
+    TRANSFORMS,
     Normalize,
     RandomAffine,
     RandomCrop,
-    RandomHorizontalFlip,
     RandomRotation,
-    RandomVerticalFlip,
     Transform,
 )
 from mytorch.data.transforms.affine import as_range
+from mytorch.data.transforms.moving import RandomFlip
 from mytorch.interop.script_source import Script, indented, literal
 from mytorch.training.building.experiment import Experiment
 from mytorch.training.errors import UserError
@@ -134,18 +134,19 @@ class _CannotError(Exception):
 
 def _lines(script: Script, transform: Transform, height: int, width: int) -> list[str]:
     """What a transform does to `inputs`, images of this size."""
-    if type(transform) is Normalize:
+    if type(transform) not in TRANSFORMS.values():  # one's own, perhaps derived from one of these
+        raise _CannotError("this")
+    if isinstance(transform, Normalize):
         for name, values in (("MEAN", transform.mean), ("STD", transform.std)):
             of_channels = isinstance(values, list)
             script.constant(name, f"torch.tensor({literal(values)})[:, None, None]" if of_channels else literal(values))
         script.define(NORMALIZE)
         return ["inputs = normalize(inputs)"]
-    if type(transform) is RandomCrop:
+    if isinstance(transform, RandomCrop):
         return _crop(script, transform, height, width)
-    if type(transform) in (RandomHorizontalFlip, RandomVerticalFlip):
+    if isinstance(transform, RandomFlip):
         script.define(RANDOM_FLIP)
-        dim = -1 if isinstance(transform, RandomHorizontalFlip) else -2
-        return [f"inputs = random_flip(inputs, {literal(vars(transform)['p'])}, {dim})"]
+        return [f"inputs = random_flip(inputs, {literal(transform.p)}, {transform.axis})"]
     if isinstance(transform, (RandomRotation, RandomAffine)):
         script.imports.add(FUNCTIONAL)
         script.define(MOVED)

@@ -258,8 +258,8 @@ def _write_npy(script: Script, source: Npy, experiment: Experiment, folder: Path
 
 
 def _normalize_arrays(experiment: Experiment) -> list[str]:
-    """The lines that normalise an array of inputs: by column, or with more dimensions all numbers alike."""
-    normalizer, is_table = experiment.data.input_normalizer, len(experiment.data.train.inputs.shape) == 2
+    """The lines that normalise an array of inputs: a table by column, images and the like all numbers alike."""
+    normalizer, is_table = experiment.data.input_normalizer, bool(experiment.data.feature_names)
     if normalizer.kind == "none" and (normalizer.scale != 1).any():  # pixels
         return [f"inputs = inputs.astype(np.float32) / {normalizer.scale[0]:g}"]
     return _normalize(experiment, "inputs", "inputs[train].astype(float)", by_column=is_table)
@@ -281,9 +281,7 @@ def _write_mnist(script: Script, source: MNIST, experiment: Experiment, folder: 
     images, labels = arrays[::2], arrays[1::2]
     reading = [f"inputs = {_joined(images)}", f"target = {_joined(labels)}.astype(np.int64)"]
     reading.append("inputs = " + ("inputs.reshape(len(target), -1)" if source.flatten else "inputs[:, None]"))
-    if experiment.data.input_normalizer.kind == "none":
-        return reading, ["inputs = inputs.astype(np.float32) / 255"]
-    return reading, _normalize(experiment, "inputs", "inputs[train].astype(float)", by_column=False)
+    return reading, _normalize_arrays(experiment)
 
 
 def _joined(arrays: list[str]) -> str:

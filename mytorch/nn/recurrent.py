@@ -18,7 +18,7 @@ from mytorch.tensor import Tensor
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNBase", "RNNCell", "RNNCellBase"]
 
-_GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
+GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "LSTM": functions.lstm,
     "GRU": functions.gru,
@@ -68,7 +68,7 @@ class RNNBase(Module):
         self.proj_size = proj_size
         _check_arguments(self, dropout)
         self._all_weights: list[list[str]] = []
-        directions, rows = 2 if bidirectional else 1, _GATES[mode] * hidden_size
+        directions, rows = 2 if bidirectional else 1, GATES[mode] * hidden_size
         outputs = proj_size or hidden_size
         for layer in range(num_layers):
             inputs = input_size if layer == 0 else outputs * directions
@@ -234,7 +234,7 @@ def _check_arguments(layer: RNNBase, dropout: Any) -> None:
         raise ValueError("proj_size should be a positive integer or zero to disable projections")
     if layer.proj_size >= layer.hidden_size:
         raise ValueError("proj_size has to be smaller than hidden_size")
-    if layer.mode not in _GATES:
+    if layer.mode not in GATES:
         raise ValueError("Unrecognized RNN mode: " + layer.mode)
 
 

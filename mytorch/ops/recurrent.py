@@ -233,7 +233,7 @@ _RNN_TANH = _Kind("RNN", _rnn, 1, {"relu": False})
 _RNN_RELU = _Kind("RNN", _rnn, 1, {"relu": True})
 
 
-class _Arguments(NamedTuple):
+class _Packed(NamedTuple):
     """What the functions of whole sequences are called with, in the order of PyTorch's overload for packed ones."""
 
     data: Any
@@ -263,12 +263,13 @@ class _Padded(NamedTuple):
 
 def _sequences(kind: _Kind, states: int, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
     """Either overload: outputs and last states."""
-    packed = "batch_sizes" in kwargs or "data" in kwargs or (len(args) > 3 and not isinstance(args[3], (bool, int)))
-    if packed:
-        given = _Arguments(*args, **kwargs)
-        hx = [given.hx] if states == 1 else list(given.hx)
-        sizes = tuple(int(n) for n in given.batch_sizes.array)
-        return _run(kind, given.data, sizes, hx, *given[3:])
+    # The fourth is `params` of the one, `has_biases` of the other.
+    is_packed = "batch_sizes" in kwargs or "data" in kwargs or (len(args) > 3 and not isinstance(args[3], (bool, int)))
+    if is_packed:
+        packed = _Packed(*args, **kwargs)
+        hx = [packed.hx] if states == 1 else list(packed.hx)
+        sizes = tuple(int(n) for n in packed.batch_sizes.array)
+        return _run(kind, packed.data, sizes, hx, *packed[3:])
     padded = _Padded(*args, **kwargs)
     x = padded.input.transpose(0, 1) if padded.batch_first else padded.input
     if x.array.ndim != 3:

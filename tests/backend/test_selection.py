@@ -12,7 +12,8 @@ from mytorch.backend.selection import FEW, where
 
 def _same(condition, x, y):
     found, expected = where(condition, x, y), np.where(condition, x, y)
-    assert found.dtype == expected.dtype and found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    assert found.shape == expected.shape
     np.testing.assert_array_equal(found, expected)
     if found.dtype.kind == "f":
         np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))

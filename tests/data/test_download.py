@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import http.server
 import io
+import json
+import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -21,11 +24,21 @@ WANTED = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.i
 
 
 class Mirror(http.server.ThreadingHTTPServer):
-    """Serves `files`; `breaks_at` closes the connection after so many bytes, `ranges` says whether it knows Range."""
+    """Serves `files`; `breaks_at` closes the connection after so many bytes, `ranges` says whether it knows Range.
 
-    def __init__(self, files: dict[str, bytes], breaks_at: int | None = None, ranges: bool = True, encoding: str = ""):
+    It takes a `pause`, in seconds, in the middle of each file.
+    """
+
+    def __init__(
+        self,
+        files: dict[str, bytes],
+        breaks_at: int | None = None,
+        ranges: bool = True,
+        encoding: str = "",
+        pause: float = 0,
+    ):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.breaks_at, self.ranges, self.encoding = files, breaks_at, ranges, encoding
+        self.files, self.breaks_at, self.ranges, self.encoding, self.pause = files, breaks_at, ranges, encoding, pause
         self.asked: list[tuple[str, str | None]] = []  # names and ranges
         self.url = f"http://127.0.0.1:{self.server_port}/data/"
 
@@ -51,7 +64,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Encoding", self.server.encoding)
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
-        self.wfile.write(content[start : self.server.breaks_at])
+        middle = start + 70_000
+        self.wfile.write(content[start : self.server.breaks_at][:70_000])
+        time.sleep(self.server.pause)
+        self.wfile.write(content[middle : self.server.breaks_at])
 
     def log_message(self, *_arguments):
         """Nothing on standard error."""
@@ -186,6 +202,22 @@ def test_a_folder_that_cannot_be_written_to(mirror, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DataError, match=r"digits: cannot write to .*file.data"):
         download(WANTED, tmp_path / "file" / "data", [mirror().url], "digits")
+
+
+def test_two_processes_at_once_do_not_spoil_each_others_files(mirror, tmp_path):
+    program = (
+        "import json, sys\nfrom pathlib import Path\nfrom mytorch.data.download import download\n"
+        "download(json.loads(sys.argv[1]), Path(sys.argv[2]), [sys.argv[3]], 'digits')\n"
+    )
+    slow = mirror(pause=0.3)
+    arguments = [sys.executable, "-c", program, json.dumps(WANTED), str(tmp_path), slow.url]
+    processes = [subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = sorted(process.communicate()[1] for process in processes)
+    assert [process.returncode for process in processes] == [0, 0]
+    line = f"downloading digits to {tmp_path} (2 files)\n"
+    assert said == [line, f"waiting for another process, which downloads digits to {tmp_path}\n"]
+    assert [name for name, _ in slow.asked] == NAMES, "each file once"
+    assert {name: (tmp_path / name).read_bytes() for name in names_in(tmp_path)} == FILES
 
 
 def test_a_bar_on_a_terminal(mirror, tmp_path, monkeypatch):

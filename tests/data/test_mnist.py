@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import re
-import struct
 import sys
 
 import numpy as np
@@ -23,10 +20,6 @@ from mytorch.data.table import DataError
 COUNTS = {"train": 40, "t10k": 20}
 
 
-def idx(array):
-    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
-
-
 @pytest.fixture
 def arrays():
     generator = np.random.default_rng(0)
@@ -41,30 +34,25 @@ def arrays():
 
 
 @pytest.fixture
-def folder(arrays, tmp_path, monkeypatch):
+def folder(arrays, put_mnist, tmp_path, monkeypatch):
     """A current directory whose datasets/mnist holds small files, packed, which are the right ones here."""
     monkeypatch.chdir(tmp_path)
     made = tmp_path / "datasets" / "mnist"
-    made.mkdir(parents=True)
-    hashes = {}
-    for name, array in arrays.items():
-        packed = gzip.compress(idx(array), mtime=0)
-        (made / f"{name}.gz").write_bytes(packed)
-        hashes[name] = hashlib.sha256(packed).hexdigest()
-    monkeypatch.setattr(MNIST, "counts", COUNTS)
-    monkeypatch.setattr(MNIST, "sha256", hashes)
-    monkeypatch.setattr(MNIST, "mirrors", ("http://127.0.0.1:9/",))
+    images, labels = (
+        {prefix: arrays[f"{prefix}-{what}-ubyte"] for prefix in COUNTS} for what in ("images-idx3", "labels-idx1")
+    )
+    put_mnist(made, images, labels)
     return made
 
 
 @pytest.mark.parametrize("spelling", ["{}.gz", "{}", "dotted", "dotted.gz"])
-def test_files_of_every_spelling(folder, arrays, monkeypatch, spelling):
+def test_files_of_every_spelling(folder, arrays, idx_bytes, monkeypatch, spelling):
     monkeypatch.setitem(sys.modules, "pooch", None)  # is not needed where the files are there
     for name, array in arrays.items():
         wanted = name.replace("-idx", ".idx") + spelling[6:] if spelling.startswith("dot") else spelling.format(name)
         (folder / f"{name}.gz").rename(folder / wanted)
         if not wanted.endswith(".gz"):
-            (folder / wanted).write_bytes(idx(array))
+            (folder / wanted).write_bytes(idx_bytes(array))
     data = MNIST().load()
     assert data.inputs.shape == (60, 1, 28, 28)
     assert data.inputs.dtype == np.uint8
@@ -164,14 +152,14 @@ def test_a_packed_file_that_is_another_is_refused(folder, damage):
         ("t10k-labels-idx1-ubyte", b"<html>", "is no IDX file"),
     ],
 )  # fmt: skip
-def test_an_unpacked_file_is_looked_at(folder, name, content, message):
-    (folder / name).write_bytes(content if isinstance(content, bytes) else idx(content))
+def test_an_unpacked_file_is_looked_at(folder, idx_bytes, name, content, message):
+    (folder / name).write_bytes(content if isinstance(content, bytes) else idx_bytes(content))
     with pytest.raises(DataError, match=re.escape(message)):
         MNIST().load()
 
 
-def test_a_file_that_is_cut_short_is_refused(folder, arrays):
-    (folder / "train-images-idx3-ubyte").write_bytes(idx(arrays["train-images-idx3-ubyte"])[:-1])
+def test_a_file_that_is_cut_short_is_refused(folder, arrays, idx_bytes):
+    (folder / "train-images-idx3-ubyte").write_bytes(idx_bytes(arrays["train-images-idx3-ubyte"])[:-1])
     with pytest.raises(DataError, match="is cut short"):
         MNIST().load()
 

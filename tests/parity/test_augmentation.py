@@ -102,6 +102,16 @@ def test_what_a_script_cannot_do(folder, augment, message):
         export_script(experiment, folder / "script.py")
 
 
+def test_a_script_does_not_take_ones_own_for_what_it_derives_from(folder):
+    (folder / "own.py").write_text(
+        "from mytorch.data.transforms import RandomRotation\n\n\n"
+        "class Squared(RandomRotation):\n    def transform(self, images):\n        return super().transform(images) ** 2\n"
+    )
+    experiment = experiment_of(folder, "[{type: Squared, degrees: 9}]", "imports=[own.py]")
+    with pytest.raises(UserError, match=r"dataset\.augment\.0: Squared: a script for PyTorch cannot do this yet"):
+        export_script(experiment, folder / "script.py")
+
+
 def test_one_image_draws_what_torchvision_draws():
     """For one image the numbers are those of `torch.randint` and `torch.rand`, in torchvision's order."""
     image = np.random.default_rng(0).random((3, 8, 8), np.float32)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
-import hashlib
 import io
 import re
 import runpy
-import struct
 
 import numpy as np
 import pytest
@@ -42,23 +39,15 @@ FLAT = ["dataset.flatten=true", "model=[{type: Linear, out_features: 16}, Tanh, 
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, put_mnist, monkeypatch):
     """A directory with the config and files of a few images, one of them packed, which count as MNIST's."""
     monkeypatch.chdir(tmp_path)
     generator = np.random.default_rng(0)
-    (tmp_path / "datasets" / "mnist").mkdir(parents=True)
-    hashes = {}
-    for prefix, count in (("train", 200), ("t10k", 50)):
-        labels = generator.integers(0, 10, count, dtype=np.uint8)
-        images = generator.integers(0, 230, (count, 28, 28), dtype=np.uint8) + labels[:, None, None]
-        for name, array in ((f"{prefix}-images-idx3-ubyte", images), (f"{prefix}-labels-idx1-ubyte", labels)):
-            content = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
-            packed = name.startswith("train-images")
-            path = tmp_path / "datasets" / "mnist" / (f"{name}.gz" if packed else name)
-            path.write_bytes(gzip.compress(content) if packed else content)
-            hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(MNIST, "counts", {"train": 200, "t10k": 50})
-    monkeypatch.setattr(MNIST, "sha256", hashes)
+    labels = {prefix: generator.integers(0, 10, count) for prefix, count in (("train", 200), ("t10k", 50))}
+    images = {
+        prefix: generator.integers(0, 230, (len(of), 28, 28)) + of[:, None, None] for prefix, of in labels.items()
+    }
+    put_mnist(tmp_path / "datasets" / "mnist", images, labels, packed=["train-images"])
     (tmp_path / "small.yaml").write_text(CONFIG)
     return tmp_path
 

@@ -65,6 +65,8 @@ def _plain(default):
 def test_constructors_have_pytorchs_arguments():
     for name, ours in _modules(mytorch).items():
         theirs = inspect.signature(_modules(torch)[name].__init__).parameters
+        if set(theirs) == {"self", "args", "kwargs"}:  # RNN, LSTM, GRU hand them on: their tests call them in all ways
+            continue
         for argument, parameter in inspect.signature(ours.__init__).parameters.items():
             assert argument in theirs, f"{name} has no argument {argument!r}"
             assert _plain(parameter.default) == _plain(theirs[argument].default), f"{name}: {argument}"

@@ -104,18 +104,18 @@ class RandomAffine(ArrayTransform):
         return [as_range("shear", self.shear[i : i + 2]) for i in range(0, len(self.shear), 2)]
 
     def transform(self, images: Images) -> Images:
-        """Drawn are the angles, the ways across, the ways down, the scales, the shears, for all images each."""
+        """Drawn are the angles, the shifts across, the shifts down, the scales, the shears, for all images each."""
         count = len(images)
         angles = np.radians(uniform(count, *as_range("degrees", self.degrees)).astype(np.float64))
-        ways = np.zeros((2, count))
-        for way, part, size in zip(ways, self.translate or (), images.shape[:1:-1], strict=False):
-            way[:] = np.rint(uniform(count, -part * size, part * size))
+        shifts = np.zeros((2, count))
+        for shift, part, size in zip(shifts, self.translate or (), images.shape[:1:-1], strict=False):
+            shift[:] = np.rint(uniform(count, -part * size, part * size))
         scales = np.ones(count) if self.scale is None else uniform(count, *self.scale).astype(np.float64)
         shears = np.zeros((2, count))
         for shear, (low, high) in zip(shears, self.shears(), strict=False):
             shear[:] = np.radians(uniform(count, low, high))
         matrices = _matrices(angles, scales, shears)
-        return _moved(images, matrices, ways, self.center, self.interpolation, self.fill)
+        return _moved(images, matrices, shifts, self.center, self.interpolation, self.fill)
 
 
 def as_range(name: str, given: Any) -> tuple[float, float]:
@@ -153,12 +153,12 @@ def _matrices(angles: Floats, scales: Floats, shears: Floats) -> Floats:
 def _moved(
     images: Images,
     matrices: Floats,
-    ways: Floats,
+    shifts: Floats,
     center: tuple[float, float] | None,
     interpolation: str,
     fill: Fill,
 ) -> Images:
-    """The images through their matrices about the center, then moved by `ways` (across, down) pixels."""
+    """The images through their matrices about the center, then moved by `shifts` (across, down) pixels."""
     count, channels, height, width = images.shape
     if interpolation == "bilinear" and images.dtype.kind != "f":
         raise TypeError(f"interpolation: bilinear needs images of floating-point numbers, got {images.dtype}")
@@ -171,8 +171,8 @@ def _moved(
     pixels = framed.reshape(-1, channels)
     first = (np.arange(count) * (height + 2) * (width + 2))[:, None, None]  # pixel of each image
 
-    across = np.arange(width) - middle_x - ways[0][:, None, None]  # (count, 1, width)
-    down = np.arange(height)[:, None] - middle_y - ways[1][:, None, None]  # (count, height, 1)
+    across = np.arange(width) - middle_x - shifts[0][:, None, None]  # (count, 1, width)
+    down = np.arange(height)[:, None] - middle_y - shifts[1][:, None, None]  # (count, height, 1)
     x, y = (row[:, 0, None, None] * across + row[:, 1, None, None] * down for row in (inverse[:, 0], inverse[:, 1]))
     x = np.clip(x + (middle_x + 1), 0, width + 1)  # in the frame
     y = np.clip(y + (middle_y + 1), 0, height + 1)

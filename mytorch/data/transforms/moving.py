@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -108,7 +108,28 @@ class RandomCrop(ArrayTransform):
         return padded
 
 
-class RandomHorizontalFlip(ArrayTransform):
+class RandomFlip(ArrayTransform):
+    """What the two flips share: each image is mirrored along `axis` with probability `p`.
+
+    Raises:
+        ValueError: p is no probability.
+    """
+
+    axis: ClassVar[int]
+
+    def __init__(self, p: float = 0.5) -> None:
+        check_probability(p)
+        self.p = p
+
+    def transform(self, images: Images) -> Images:
+        """Only the images that are mirrored are moved."""
+        chosen = uniform(len(images)) < self.p
+        result = images.copy()
+        result[chosen] = np.flip(images[chosen], self.axis)
+        return result
+
+
+class RandomHorizontalFlip(RandomFlip):
     """Mirrors each image left to right with probability `p`, as `torchvision.transforms.RandomHorizontalFlip`.
 
     >>> import mytorch
@@ -116,19 +137,10 @@ class RandomHorizontalFlip(ArrayTransform):
     [[[3, 2, 1]]]
     """
 
-    def __init__(self, p: float = 0.5) -> None:
-        check_probability(p)
-        self.p = p
-
-    def transform(self, images: Images) -> Images:
-        """Only the images that are mirrored are moved."""
-        chosen = uniform(len(images)) < self.p
-        result = images.copy()
-        result[chosen] = images[chosen][..., ::-1]
-        return result
+    axis = -1
 
 
-class RandomVerticalFlip(ArrayTransform):
+class RandomVerticalFlip(RandomFlip):
     """Mirrors each image top to bottom with probability `p`, as `torchvision.transforms.RandomVerticalFlip`.
 
     >>> import mytorch
@@ -136,16 +148,7 @@ class RandomVerticalFlip(ArrayTransform):
     [[[2], [1]]]
     """
 
-    def __init__(self, p: float = 0.5) -> None:
-        check_probability(p)
-        self.p = p
-
-    def transform(self, images: Images) -> Images:
-        """Only the images that are mirrored are moved."""
-        chosen = uniform(len(images)) < self.p
-        result = images.copy()
-        result[chosen] = images[chosen][..., ::-1, :]
-        return result
+    axis = -2
 
 
 class RandomErasing(ArrayTransform):
@@ -196,11 +199,14 @@ class RandomErasing(ArrayTransform):
         lefts = np.floor(uniform(len(heights)) * (width - widths + 1))
         in_rows = _within(np.arange(height), tops, heights)[:, None, :, None]
         in_columns = _within(np.arange(width), lefts, widths)[:, None, None, :]
-        paint: Any = by_channel("value", 0 if isinstance(self.value, str) else self.value, images)
-        if self.value == "random":
-            paint = random.normal(random.default_generator, images[chosen].shape, images.dtype)
+        some = images[chosen]
+        paint: Any
+        if isinstance(self.value, str):  # "random"
+            paint = random.normal(random.default_generator, some.shape, images.dtype)
+        else:
+            paint = by_channel("value", self.value, images)
         result = images.copy()
-        result[chosen] = np.where(in_rows & in_columns, paint, images[chosen])
+        result[chosen] = np.where(in_rows & in_columns, paint, some)
         return result
 
     def _sizes(self, count: int, height: int, width: int) -> tuple[Any, Any]:

@@ -19,7 +19,7 @@ import numpy as np
 from mytorch.creation.from_data import from_numpy
 from mytorch.data.arrays import MappedRows
 from mytorch.data.dataset import Dataset
-from mytorch.data.preparation import Preparation, PreparationMismatchError
+from mytorch.data.preparation import Preparation, PreparationMismatchError, Split
 from mytorch.data.prepare import PreparedData
 from mytorch.data.transforms import Normalize, Transform
 from mytorch.tensor import Tensor
@@ -60,10 +60,6 @@ class Augmentation:
                     raise RunFailed(f"dataset.augment: {message}") from error
         return [inputs, *others]
 
-    def rows(self, data: PreparedData) -> Dataset[tuple[Tensor, ...]]:
-        """The training rows as the first transform gets them."""
-        return _before_channels(data).dataset()
-
 
 def build_augmentation(config: Config) -> Augmentation:
     """The transforms of a config that has been checked."""
@@ -88,6 +84,11 @@ def with_channels(config: Config, data: PreparedData, kept: Preparation | None =
         for name, split in data.splits.items()
     }
     return dataclasses.replace(data, preparation=dataclasses.replace(data.preparation, channels=channels), **splits)
+
+
+def rows_to_augment(data: PreparedData) -> Dataset[tuple[Tensor, ...]]:
+    """The training rows as the first transform gets them."""
+    return _before_channels(data).dataset()
 
 
 def is_of_images(data: PreparedData) -> bool:
@@ -136,7 +137,7 @@ def _what_is_wrong(before: Tensor, after: Any) -> str:
     return "" if np.isfinite(after.array).all() else "makes values that are not finite"
 
 
-def _before_channels(data: PreparedData) -> Any:
+def _before_channels(data: PreparedData) -> Split:
     """The training rows without the config's `Normalize`."""
     split = data.train
     if data.preparation.channels is None:

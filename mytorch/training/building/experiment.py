@@ -85,6 +85,8 @@ class Experiment:
 def build(config: Config, *, runs_dir: Path | None = Path("runs"), stand_in: bool = False) -> Experiment:
     """Load the data and build model and loss. The random stream is seeded first, so that the weights are PyTorch's.
 
+    `train.threads` is set for the process, where the config has it.
+
     Args:
         config: what to build.
         runs_dir: where the run is looked for that `finetune` starts from; None does not start from it, as the weights

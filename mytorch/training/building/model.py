@@ -62,6 +62,8 @@ def _wrong_end(config: Config, data: PreparedData, shape: Shape, wanted: int) ->
         return f"{said}; give it a dimension of its own, the shape (rows, 1), such as by out.unsqueeze(1)"
     if isinstance(config.model, Component) and config.model.is_own:
         return f"{said}; let it give the shape (rows, {wanted})"
+    if len(shape) > 1:  # a Linear layer would leave the other dimensions as they are
+        return f"{said}; end with Flatten and {{type: Linear, out_features: {wanted}}}"
     return f"{said}; end with {{type: Linear, out_features: {wanted}}}"
 
 

@@ -162,18 +162,18 @@ def _print(checked: Checked, number: int) -> None:
     for name, text in _about_data(experiment).items():
         print(f"{name:<9} {text}")
     if experiment.missing_files:
-        print(f"nothing is downloaded for a check: made-up images stand in for {', '.join(experiment.missing_files)}")
+        files = ", ".join(experiment.missing_files)
+        print(f"nothing is downloaded for a check: made-up images, fewer than there will be, stand in for {files}")
     if step is None:
         return
-    rows = experiment.batch_size
     print()
     top = min(layer.depth for layer in step.layers)
-    lines = [_cells(layer, rows, layer.depth - top) for layer in step.layers]
+    lines = [_cells(layer, step.rows, layer.depth - top) for layer in step.layers]
     if step.kept_by_loss:
         lines.append([type(experiment.loss).__name__, "", "", "", show_bytes(step.kept_by_loss)])
     total = step.total
     kept = show_bytes(total.kept_bytes + step.kept_by_loss)
-    lines.append(["total", "", _parameters(total), _flops(total, rows), kept])
+    lines.append(["total", "", _parameters(total), _flops(total, step.rows), kept])
     print_table(["layer", "output", "parameters", "FLOPs/row", "kept/step"], lines, right=(2, 3, 4))
     print()
     if step.unknown:
@@ -264,10 +264,9 @@ def _to_data(checked: Checked) -> dict[str, Any]:
             "steps_per_epoch": experiment.steps_per_epoch(),
         }
     if experiment is not None and step is not None:
-        rows = experiment.batch_size
         document |= {
-            "layers": [_layer_data(layer, rows) for layer in step.layers],
-            "total": _layer_data(step.total, rows),
+            "layers": [_layer_data(layer, step.rows) for layer in step.layers],
+            "total": _layer_data(step.total, step.rows),
             "kept_bytes_of_loss": step.kept_by_loss,
             "flops_unknown": step.unknown,
             "loss": step.loss,

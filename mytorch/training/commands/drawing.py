@@ -47,8 +47,9 @@ def draw_plots(
         elif name == "metrics":
             plots.plot_metrics(rows, path, title, best_epoch=best_epoch)
         elif name == "predictions":
-            pairs = [(one.target, one.prediction) for one in (predictions.parts["train"], part)]
-            plots.plot_predictions(pairs[0], pairs[1], target_name, path, test_name=split)
+            train = predictions.parts["train"]
+            others = None if part is train else (part.target, part.prediction)
+            plots.plot_predictions((train.target, train.prediction), others, target_name, path, test_name=split)
         elif name == "residuals":
             plots.plot_residuals(part.target, part.prediction, target_name, path, part=split)
         elif name == "layers":

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mytorch import nn
+from mytorch.nn.recurrent import GATES
 from mytorch.training.branches import Parallel, Residual
 from mytorch.training.steps import EveryStep, LastStep
 
@@ -122,12 +123,11 @@ def _parallel(module: Any, _input: Shape, output: Shape) -> int:
 
 # For each unit and step, behind the two products: what the gates take, and what makes the new state of them.
 _BEHIND_PRODUCTS = {"LSTM": 4 + 5, "GRU": 3 + 2 + 3, "RNN_TANH": 1, "RNN_RELU": 1}
-_GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 
 
 def _of_a_step(mode: str, inputs: int, units: int, outputs: int) -> int:
     """Two products, with the input and with the state, of size `outputs`, and what is behind them."""
-    each = units * (2 * _GATES[mode] * (inputs + outputs) + _BEHIND_PRODUCTS[mode])
+    each = units * (2 * GATES[mode] * (inputs + outputs) + _BEHIND_PRODUCTS[mode])
     return each + (2 * units * outputs if outputs != units else 0)
 
 

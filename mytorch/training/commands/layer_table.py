@@ -46,6 +46,7 @@ class Layer:
 class Step:
     """One forward and backward pass, as it was seen."""
 
+    rows: int  # of the batch
     layers: list[Layer]  # in the order of the model, which comes first unless it is a plain list of layers
     total: Layer  # of the whole model
     kept_by_loss: int
@@ -83,6 +84,7 @@ def measure(model: nn.Module, loss: nn.Module, inputs: Any, targets: Iterable[An
     if type(model) is nn.Sequential:  # the list of layers of a config, in which nothing happens but in the layers
         del watch.layers[""]
     return Step(
+        rows=len(inputs),
         layers=list(watch.layers.values()),
         total=whole,
         kept_by_loss=kept.get(LOSS, 0),

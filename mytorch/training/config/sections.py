@@ -232,7 +232,7 @@ def _check_plots(value: Any) -> tuple[PlotName, ...] | Literal["all"] | None:
     return tuple(dict.fromkeys(value))
 
 
-# Which plots are drawn at the end of a training; None: the few that say most, see `mytorch.training.commands.drawing`.
+# Which plots are drawn at the end of a training; None: the few that say most, see `plot_choice`.
 Plots = Annotated[
     tuple[PlotName, ...] | Literal["all"] | None,
     PlainValidator(_check_plots),

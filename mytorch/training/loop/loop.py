@@ -18,6 +18,7 @@ from mytorch import nn
 from mytorch.creation.from_data import from_numpy
 from mytorch.data import DataLoader
 from mytorch.optim import LBFGS
+from mytorch.training.building.augmentation import rows_to_augment
 from mytorch.training.building.experiment import Experiment, build_optimizer
 from mytorch.training.building.finetune import count_frozen, write_kept
 from mytorch.training.building.losses import values_of_parts
@@ -88,7 +89,7 @@ class Training:
         self.monitor = best_monitor(experiment)  # of the best weights; None if they are the last
         self.patience = patience_of(experiment, [])
         self.batches: DataLoader[Any] = DataLoader(
-            experiment.augmentation.rows(experiment.data),
+            rows_to_augment(experiment.data),
             batch_size=experiment.batch_size,
             shuffle=experiment.config.dataset.shuffle,
             num_workers=experiment.config.dataset.workers,

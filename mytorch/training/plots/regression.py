@@ -34,7 +34,7 @@ OUTLIERS = 0.005  # of the rows at each end, which are drawn at the edge if they
 
 def plot_predictions(
     train: tuple[ArrayLike, ArrayLike],
-    test: tuple[ArrayLike, ArrayLike],
+    test: tuple[ArrayLike, ArrayLike] | None,
     target_name: str,
     path: str | os.PathLike[str],
     test_name: str = "test",
@@ -42,20 +42,24 @@ def plot_predictions(
     """Draw true and predicted values in row order, and beside that one against the other, for train and test.
 
     ``train`` and ``test`` are ``(true, predicted)`` with one value a row, in the target's own units, which
-    the mean absolute error (MAE) in the titles has too. ``test_name`` says which rows the second pair holds,
-    such as ``"validation"``. All four share the range of values. Of very long splits evenly spaced rows are
-    drawn; the MAE is always that of all rows. Raises ``ValueError`` for arrays that do not fit each other.
+    the mean absolute error (MAE) in the titles has too; ``test`` is None where there are training rows alone.
+    ``test_name`` says which rows the second pair holds, such as ``"validation"``. All share the range of values. Of
+    very long splits evenly spaced rows are drawn; the MAE is always that of all rows. Raises ``ValueError`` for
+    arrays that do not fit each other.
     """
-    splits = (("train", *_true_and_predicted(train)), (test_name, *_true_and_predicted(test)))
+    splits = [("train", *_true_and_predicted(train))]
+    if test is not None:
+        splits.append((test_name, *_true_and_predicted(test)))
+    whole = (741 if test is None else 1475, 410)
     values = np.concatenate([column for _, *columns in splits for column in columns])
     dots: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgewidth": 0}
     limits, target_name = limits_of(values), shorten(target_name, 20)
 
     with picture(path) as figure:
-        for (split, true, predicted), left in zip(splits, (58, 792), strict=True):
+        for (split, true, predicted), left in zip(splits, (58, 792), strict=False):
             step = max(math.ceil(len(true) / LINE_ROWS), 1)
             shown = np.arange(0, len(true), step)
-            in_order = add_axes(figure, (1475, 410), (left, 58, 340, 270))
+            in_order = add_axes(figure, whole, (left, 58, 340, 270))
             in_order.set_title(f"{split}: {_mean_absolute_error(true, predicted)}", pad=28)
             in_order.set_xlabel("row" if step == 1 else f"row (one in {step} is drawn)")
             in_order.set_ylim(limits)
@@ -68,7 +72,7 @@ def plot_predictions(
             legend_above(in_order, keys)
 
             step = max(math.ceil(len(true) / SCATTER_ROWS), 1)
-            scatter = add_axes(figure, (1475, 410), (left + 398, 58, 270, 270))
+            scatter = add_axes(figure, whole, (left + 398, 58, 270, 270))
             scatter.set_xlabel(f"true {target_name}")
             scatter.text(0, ABOVE, f"predicted {target_name}", va="bottom", transform=scatter.transAxes)
             scatter.set(xlim=limits, ylim=limits)

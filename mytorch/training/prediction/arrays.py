@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from mytorch.data.idx import read_idx_parts
+from mytorch.data.idx import read_idx_header, read_idx_parts
 from mytorch.data.npy_source import open_npy
 from mytorch.data.png import ImageShape, read_png
 from mytorch.data.prepare import Preparation
@@ -24,7 +24,8 @@ _NUMBERS_AT_ONCE = 1 << 22  # 16 MiB as float32
 class Arrays:
     """Arrays in `.npy` or IDX files: many samples of the model's shape or, in `.npy`, one.
 
-    An axis of 1, such as the channel of gray images, may be there or not, and samples may be in one row or not.
+    An axis of 1, such as the channel of gray images, may be there or not, and samples may be in one row or not. Of
+    `pixels` only numbers from 0 to 255 are taken.
     """
 
     def __init__(
@@ -34,9 +35,11 @@ class Arrays:
         preparation: Preparation,
         shape: tuple[int, ...],
         divide: float | None,
+        pixels: bool,
     ) -> None:
         self.files = files
         self.kind = kind
+        self.pixels = pixels
         self.preparation = preparation
         self.shape = shape
         self.divide = divide
@@ -48,15 +51,18 @@ class Arrays:
         for file in self.files:
             start = 0
             for block in self._blocks(file, rows):
-                inputs = prepare_numbers(file, block, start, self.preparation, self.divide)
                 index = list(map(str, range(start, start + len(block))))
+                if self.pixels and block.dtype != np.uint8:
+                    _check_pixels(block, [f"{file}: sample {number}" for number in index])
+                inputs = prepare_numbers(file, block, start, self.preparation, self.divide)
                 yield Samples(inputs, [index] if len(self.files) == 1 else [[file] * len(block), index])
                 start += len(block)
 
     def _blocks(self, file: str, rows: int) -> Iterator[npt.NDArray[Any]]:
         if self.kind == "idx":
+            found = read_idx_header(file).shape
             for block in read_idx_parts(file, rows):
-                yield self._as_samples(file, block, block.shape)
+                yield self._as_samples(file, block, found)
             return
         array = open_npy(file)
         if _fits(array.shape[1:], self.shape):
@@ -76,12 +82,13 @@ class Arrays:
 
 
 class Images:
-    """PNG files, one sample each."""
+    """PNG files, one sample each. Of `pixels` only numbers from 0 to 255 are taken."""
 
     def __init__(
-        self, files: Sequence[str], preparation: Preparation, shape: tuple[int, ...], divide: float | None
+        self, files: Sequence[str], preparation: Preparation, shape: tuple[int, ...], divide: float | None, pixels: bool
     ) -> None:
         self.files = files
+        self.pixels = pixels
         self.names = ["file"]
         self.preparation = preparation
         self.shape = shape
@@ -96,8 +103,10 @@ class Images:
         rows = rows_at_once(self.shape)
         for start in range(0, len(self.files), rows):
             files = list(self.files[start : start + rows])
-            pixels = np.stack([read_png(file, self.image) for file in files])
-            yield Samples(prepare_numbers(files[0], pixels, 0, self.preparation, self.divide), [files])
+            images = np.stack([read_png(file, self.image) for file in files])
+            if self.pixels:
+                _check_pixels(images, files)
+            yield Samples(prepare_numbers(files[0], images, 0, self.preparation, self.divide), [files])
 
 
 def rows_at_once(shape: tuple[int, ...]) -> int:
@@ -129,6 +138,17 @@ def prepare_numbers(
         name = f", column {preparation.features[place[1]].name!r}" if preparation.features else ""
         raise DataError(f"{file}: sample {first + int(place[0])}{name}: {values[place]:g} is no finite float32 number")
     return inputs
+
+
+def _check_pixels(block: npt.NDArray[Any], names: Sequence[str]) -> None:
+    """Raise DataError for a number that no byte can be; `names` are what the samples of the block are called."""
+    wrong = np.argwhere((block < 0) | (block > 255))
+    if len(wrong):
+        at = tuple(wrong[0])
+        raise DataError(
+            f"{names[at[0]]}: holds the number {block[at]}, and the model was trained on pixels from 0 to 255: "
+            "write --divide 257 for pixels of 16 bits, or --divide 1 for the numbers as they are"
+        )
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:

@@ -86,9 +86,10 @@ def find_inputs(
             "numbers from 0 to 255: write --divide 1 if these are such numbers, else make pixels of them, such as by "
             "np.uint8(255 * x)"
         )
+    pixels = dtype == "uint8" and divide is None
     if kind == "png":
-        return Images(files, preparation, shape, divide)
-    return Arrays(files, kind, preparation, shape, divide)
+        return Images(files, preparation, shape, divide, pixels)
+    return Arrays(files, kind, preparation, shape, divide, pixels)
 
 
 def _holds_pixels(kind: Kind, file: str) -> bool:

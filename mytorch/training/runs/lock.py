@@ -1,28 +1,21 @@
 """One run, one writer: the lock that a training holds on its run directory.
 
 It is a lock of the operating system on the file `lock`, in which the holder's process number stands for people to read.
-The system lets go of it when the process ends, in whatever way, so that the file of a process that was killed hinders
-nobody.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
 import os
 import socket
-import sys
 import warnings
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from mytorch.backend.file_lock import lock_file, take, unlock_file
 from mytorch.training.errors import UserError
-
-_HELD = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
-_BEHIND_THE_TEXT = 1 << 20  # Windows locks bytes, and nobody can read those; so one that is never written
 
 
 class RunLock:
@@ -40,15 +33,17 @@ class RunLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._descriptor = -1
+        self._descriptor: int | None = None
 
     def __enter__(self) -> RunLock:
         try:
-            self._descriptor = self._open()
+            self._descriptor = lock_file(self.path)
+            if self._descriptor is None:
+                raise UserError(_is_held(self.path))
             os.ftruncate(self._descriptor, 0)
             os.write(self._descriptor, json.dumps(_this_process()).encode())
         except OSError as error:
-            self._close()
+            self._unlock()
             raise UserError(
                 f"cannot lock {self.path.parent}: {error.strerror or error}; can you write in that directory?"
             ) from None
@@ -57,32 +52,12 @@ class RunLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # Removed while it is held: who has opened it in the meantime sees, in `_open`, that it is no longer the one.
-        with contextlib.suppress(OSError):
-            if os.name == "nt":
-                self._close()  # an open file cannot be removed there
-            self.path.unlink(missing_ok=True)
-        self._close()
+        self._unlock()
 
-    def _open(self) -> int:
-        """The file, locked. It is opened again if another process has removed it in between."""
-        while True:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
-            try:
-                if not _take(descriptor):
-                    raise UserError(_is_held(self.path))
-                with contextlib.suppress(FileNotFoundError):
-                    if os.path.samestat(os.fstat(descriptor), os.stat(self.path)):
-                        return descriptor
-            except BaseException:
-                os.close(descriptor)
-                raise
-            os.close(descriptor)
-
-    def _close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+    def _unlock(self) -> None:
+        if self._descriptor is not None:
+            unlock_file(self._descriptor, self.path)
+            self._descriptor = None
 
 
 def holder_of(path: Path) -> dict[str, Any] | None:
@@ -115,7 +90,7 @@ def is_held(path: Path) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            return not _take(descriptor)
+            return not take(descriptor)
     except (OSError, UserWarning):  # a file system without locks, or with none for readers: its text decides
         return holder is not None
     finally:
@@ -149,31 +124,3 @@ def _is_held(path: Path) -> str:
     if holder is not None:
         who = f"process {holder.get('process')} on {holder.get('host')}, since {holder.get('since')}"
     return f"{path.parent} is being trained by {who}; wait for it, or stop it (its state is saved then)"
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(descriptor: int) -> bool:
-        os.lseek(descriptor, _BEHIND_THE_TEXT, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        finally:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-        return True
-
-else:
-    import fcntl
-
-    def _take(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in _HELD:
-                return False
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
-                raise
-            warnings.warn("this file system has no locks: see to it yourself that one run has one writer", stacklevel=5)
-        return True

@@ -378,7 +378,8 @@ def _find_by_name(runs_dir: Path, selector: str) -> Run:
 def _nothing_matches(runs_dir: Path, selector: str, runs: dict[str, list[Path]]) -> UserError:
     lines = [f"  {name}/{_stamp_of(paths[-1])}" + (f" and {len(paths) - 1} older" if len(paths) > 1 else "")
              for name, paths in runs.items()]  # fmt: skip
-    more = [f"  and {len(lines) - _LISTED} more names"] if len(lines) > _LISTED else []
+    left = len(lines) - _LISTED
+    more = [f"  and {left} more name{'s' * (left > 1)}"] if left > 0 else []
     return UserError(
         "\n".join([f"no run {selector!r}, neither as a path nor in {runs_dir}; there is:", *lines[:_LISTED], *more])
     )

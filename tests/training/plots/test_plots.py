@@ -184,6 +184,12 @@ def test_the_second_part_is_called_test_unless_named(draw: Draw, inside: Inside)
     inside(figure)
 
 
+def test_without_test_rows_the_training_rows_are_drawn_once(draw: Draw, inside: Inside) -> None:
+    figure = draw(plots.plot_predictions, (np.zeros(2), np.ones(2)), None, "medv")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["train: MAE 1", ""]
+    inside(figure)
+
+
 def test_of_many_rows_evenly_spaced_ones_are_drawn_and_all_are_scored(draw: Draw) -> None:
     true = np.arange(20_001.0)
     predicted = np.where(true % 2, true, true + 1.0)

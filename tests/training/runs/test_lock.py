@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mytorch.backend import file_lock
 from mytorch.training.errors import UserError
-from mytorch.training.runs import lock as lock_module
 from mytorch.training.runs.lock import RunLock, holder_of
 
 HOLD = (
@@ -80,7 +80,7 @@ def test_any_content_of_the_file(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_file_that_was_removed_in_between_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, take, calls = tmp_path / "lock", lock_module._take, []
+    path, take, calls = tmp_path / "lock", file_lock.take, []
 
     def remove_first(descriptor: int) -> bool:
         if not calls:
@@ -88,7 +88,7 @@ def test_a_file_that_was_removed_in_between_is_made_again(tmp_path: Path, monkey
         calls.append(descriptor)
         return take(descriptor)
 
-    monkeypatch.setattr(lock_module, "_take", remove_first)
+    monkeypatch.setattr(file_lock, "take", remove_first)
     with RunLock(path):
         assert path.exists()
         assert len(calls) == 2

@@ -231,7 +231,12 @@ def test_find_without_a_match_lists_what_there_is(runs_dir: Path, make_run: Make
         with pytest.raises(UserError) as caught:
             Run.find(runs_dir, selector)
         assert "  boston/20260201-000000 and 1 older" in str(caught.value)
-    for number in range(30):
+    for number in range(12):
+        make_run(f"many{number}/20260101-000000")
+    with pytest.raises(UserError) as caught:
+        Run.find(runs_dir, "x")
+    assert str(caught.value).endswith("and 1 more name")
+    for number in range(12, 30):
         make_run(f"many{number}/20260101-000000")
     with pytest.raises(UserError) as caught:
         Run.find(runs_dir, "x")
