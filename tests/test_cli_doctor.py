@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import locale
 import os
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -30,6 +31,15 @@ def test_it_says_what_there_is(tmp_path, mytorch_process):
     assert {"cpu", "blas", "products", "runs", "output"} <= set(names)
     assert "runs (not there yet)" in done.stdout
     assert os.listdir(tmp_path) == [], "nothing is left behind"
+
+
+def test_the_documentation_shows_the_same_lines(tmp_path, mytorch_process):
+    told = (ROOT / "docs" / "check.md").read_text(encoding="utf-8").split("$ mytorch doctor\n")[1].split("\n\n")[0]
+    printed = mytorch_process("doctor", cwd=tmp_path).stdout.split("\n\n")[0]
+    heads, shown = ([line[:10] for line in text.splitlines()] for text in (printed, told))
+    assert [head for head in heads if head.strip()] == [head for head in shown if head.strip()]
+    packages, in_docs = (re.findall(r"([a-z]+) \d", text.splitlines()[1]) for text in (printed, told))
+    assert packages == in_docs
 
 
 def test_json(tmp_path, mytorch_command):

@@ -82,6 +82,14 @@ def test_mistakes(folder, mytorch_command, options, said):
     assert not done.stdout
 
 
+def test_a_script_computes_with_the_threads_of_the_training(folder, mytorch_command):
+    mytorch_command("train", "small.yaml", "-q", "--threads", "1", "name=threads", cwd=folder)
+    mytorch_command("export", "threads", "--to", "pytorch", "-o", "threads.py", cwd=folder)
+    assert "    torch.set_num_threads(1)\n" in (folder / "threads.py").read_text()
+    mytorch_command("export", "small", "--to", "pytorch", "-o", "plain.py", cwd=folder)
+    assert "set_num_threads" not in (folder / "plain.py").read_text()
+
+
 def test_exported_weights_can_be_trained_further(folder, mytorch_command, tmp_path):
     (tmp_path / "small.yaml").write_text(f"{CONFIG}finetune: {{from: weights.safetensors, preparation: keep}}\n")
     mytorch_command("export", "--to", "safetensors", "-o", tmp_path / "weights.safetensors", cwd=folder)

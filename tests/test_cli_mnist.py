@@ -122,8 +122,14 @@ def test_without_files_and_network_one_line_says_what_to_do(folder, mytorch_comm
 def test_a_check_needs_neither_files_nor_network(folder, mytorch_command):
     (folder / "datasets" / "mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
     done = mytorch_command("check", "small.yaml", cwd=folder)
-    assert "made-up images stand in for t10k-labels-idx1-ubyte\n" in done.stdout
+    assert "fewer than there will be, stand in for t10k-labels-idx1-ubyte\n" in done.stdout
     assert "downloading" not in done.stderr
+
+
+def test_a_linear_layer_on_images_is_told_to_flatten_them(folder, mytorch_command):
+    refused = mytorch_command("check", "small.yaml", "model=[{type: Linear, out_features: 10}]", cwd=folder, check=2)
+    assert "the model ends with the shape (1, 28, 10)" in refused.stderr
+    assert "end with Flatten and {type: Linear, out_features: 10}" in refused.stderr
 
 
 def test_what_does_not_go_together(folder, mytorch_command):

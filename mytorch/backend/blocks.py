@@ -29,16 +29,16 @@ def elementwise(kernel: Callable[..., None], x: Array, *others: Array, results: 
     >>> elementwise(lambda out, x: np.multiply(x, x, out), np.arange(4.0))
     array([0., 1., 4., 9.])
     """
+    axes = None if x.flags.c_contiguous else order(x)
+    lying = [a if axes is None else a.transpose(axes) for a in (x, *others)]
+    outs = [np.empty(lying[0].shape, x.dtype) for _ in range(results)]
+    flat = [a.reshape(-1) for a in (*outs, *lying)]  # a copy only of what lies in another order, or has gaps
     if x.size <= NUMBERS:
-        outs = [np.empty_like(x) for _ in range(results)]
-        kernel(*outs, x, *others)
-        return outs[0] if results == 1 else tuple(outs)
-    axes = tuple(range(x.ndim)) if x.flags.c_contiguous else order(x)
-    lying = [a.transpose(axes) for a in (x, *others)]
-    filled = [np.empty(lying[0].shape, x.dtype) for _ in range(results)]
-    flat = [a.reshape(-1) for a in (*filled, *lying)]  # a copy only of what lies in another order, or has gaps
-    over(lambda part: kernel(*[a[part] for a in flat]), x.size, NUMBERS)
-    outs = [a.transpose(np.argsort(axes)) for a in filled]
+        kernel(*flat)
+    else:
+        over(lambda part: kernel(*[a[part] for a in flat]), x.size, NUMBERS)
+    if axes is not None:
+        outs = [a.transpose(np.argsort(axes)) for a in outs]
     return outs[0] if results == 1 else tuple(outs)
 
 

@@ -69,6 +69,9 @@ def download(files: Mapping[str, str], folder: Path, mirrors: Sequence[str], wha
                     else:
                         raise DataError(_what_to_do(what, left, folder, failures))
                     del left[0]
+    except KeyboardInterrupt:
+        print("the download was interrupted; the next call goes on from here", file=sys.stderr)
+        raise
     except OSError as error:
         reason = error.strerror or error
         raise DataError(f"{what}: cannot write to {folder}: {reason}; name another one with folder") from error

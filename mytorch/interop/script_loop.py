@@ -21,7 +21,7 @@ from mytorch.training.stopping import best_monitor
 # The options of `train` that a script knows. Another one is refused: it would not be the same training.
 KNOWN = frozenset({
     "epochs", "clip_grad_norm", "clip_grad_value", "accumulate", "warmup_steps", "warmup_epochs", "scheduler_step",
-    "scheduler_monitor", "early_stopping", "ema", "swa",
+    "scheduler_monitor", "early_stopping", "ema", "swa", "threads",
 })  # fmt: skip
 
 # The keys of a config that a script follows, and those that change no number.
@@ -157,6 +157,7 @@ class LoopWriter:
         batch_size = "len(train)" if size == "full" else "BATCH_SIZE"
         shuffle = ", shuffle=True" if self.config.dataset.shuffle else ""
         lines = [
+            *([] if self.train.threads is None else [f"torch.set_num_threads({self.train.threads})"]),
             f"{', '.join(self.data.returned)} = load_data()",
             f"batches = DataLoader(train, batch_size={batch_size}{shuffle})",
             "",

@@ -127,7 +127,8 @@ from mytorch.nn.pooling import (
     MaxUnpool3d,
 )
 from mytorch.nn.rearranging import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
-from mytorch.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
+from mytorch.nn.recurrent import GRU, LSTM, RNN, RNNBase
+from mytorch.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from mytorch.nn.transformer import (
     Transformer,
     TransformerDecoder,

@@ -281,7 +281,7 @@ class TransformerEncoder(Module):
 
     def _without_padding(self, output: Tensor, padding: Tensor) -> Tensor:
         """Zeros at the padded places, if these come last in each row."""
-        padded = padding if padding.dtype.is_floating_point is False else padding == float("-inf")
+        padded = padding == float("-inf") if padding.is_floating_point() else padding
         places = padded.array
         if self.mask_check and (places[:, :-1] & ~places[:, 1:]).any():
             return output

@@ -17,6 +17,7 @@ import numpy as np
 from mytorch.autograd.application import wrap
 from mytorch.autograd.primitive import Primitive, namespace_of
 from mytorch.backend import threads
+from mytorch.backend.dtypes import type_name
 from mytorch.ops import shape
 from mytorch.ops.indexing import gather
 from mytorch.ops.pooling import check_input, max_pool, on_batch
@@ -71,7 +72,15 @@ def _multiply_axis(xp: Any, x: Any, axis: int, matrix: Any) -> Any:
         scatter(xp, xp.broadcast_to(rows * matrix[0], product.shape), product)
     else:
         product = xp.matmul(matrix, rows)
+        if not bool(xp.isfinite(xp.sum(product))):
+            product = _without_zeros(xp, matrix, rows)
     return product.reshape(*x.shape[:axis], len(matrix), *x.shape[axis + 1 :])
+
+
+def _without_zeros(xp: Any, matrix: Any, rows: Any) -> Any:
+    """matrix @ rows without the products with 0, which are NaN for infinities and NaN: they stay in their windows."""
+    sums = [xp.matmul(weights[weights != 0], rows[:, weights != 0]) for weights in matrix]
+    return xp.stack(sums, axis=1)
 
 
 def _adaptive_forward(xp: Any, x: Any, sizes: Sizes) -> Any:
@@ -116,7 +125,10 @@ def _adaptive_sizes(name: str, input: Any, output_size: Any, dims: int) -> Sizes
 
 
 def _adaptive_avg(dims: int, input: Any, output_size: Any) -> Any:
-    sizes = _adaptive_sizes(f"adaptive_avg_pool{dims}d", input, output_size, dims)
+    name = f"adaptive_avg_pool{dims}d"
+    sizes = _adaptive_sizes(name, input, output_size, dims)
+    if input.array.dtype.kind != "f":
+        raise NotImplementedError(f"\"{name}\" not implemented for '{type_name(input.array.dtype)}'")
     return on_batch(_adaptive_avg_pool3d if dims == 3 else _adaptive_avg_pool, dims, input, sizes=sizes)
 
 

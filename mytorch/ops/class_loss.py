@@ -64,7 +64,9 @@ def _put_picked_forward(xp: Any, x: Any, target: Any, shape: tuple[int, int]) ->
 def _nll_forward(picked: Any, weights: Any, norm: float | None) -> Any:
     if weights is not None:
         picked = picked * weights
-    return -picked if norm is None else -picked.sum() / np.float64(norm).astype(picked.dtype)
+    if norm is None:
+        return -picked
+    return (0 - picked.sum()) / np.float64(norm).astype(picked.dtype)  # and not -0 for a loss of 0
 
 
 def _for_rows(g: Any, weights: Any, norm: float | None) -> Any:

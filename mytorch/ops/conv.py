@@ -134,6 +134,8 @@ def _check(name: str, input: Any, weight: Any, bias: Any, groups: int, dims: int
         raise RuntimeError(
             f"expected weight of {name} to be {dims + 2}-dimensional, but got weight of size {list(w.shape)}"
         )
+    if 0 in w.shape[2:]:
+        raise RuntimeError(f"kernel size should be greater than zero, but got weight of size {list(w.shape)}")
     if x.ndim not in (dims + 1, dims + 2):
         raise RuntimeError(
             f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {name}, but got input of size: "

@@ -14,6 +14,7 @@ import numpy as np
 from mytorch.autograd.application import apply, convert
 from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import finfo, type_name
+from mytorch.backend.scalars import plain
 from mytorch.ops.batch_norm_kernels import BATCH_NORM, FIXED_NORM
 from mytorch.ops.clamping import clamp_min
 from mytorch.ops.dims import normalize_dim
@@ -36,6 +37,8 @@ def _normalize(name: str, primitive: Primitive, x: Any, w: Any, b: Any, **option
     dtype = x.array.dtype
     if dtype.kind != "f":
         raise NotImplementedError(f"\"{name}\" not implemented for '{type_name(x.array.dtype)}'")
+    if "eps" in options:
+        options["eps"] = plain(options["eps"])
     if dtype.char != "e":
         return apply(primitive, x, w, b, **options)
     w, b = [None if t is None else convert(t, _SINGLE) for t in (w, b)]
@@ -100,7 +103,7 @@ def batch_norm(
     if shape == (0,):
         return input.clone()
     channels = shape[normalize_dim(1, len(shape))]
-    if training and math.prod(shape) == channels:
+    if training and channels and math.prod(shape) == channels:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     if training and eps <= 0.0:
         raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
@@ -132,7 +135,7 @@ def _to_track(running_mean: Any, running_var: Any, momentum: float) -> Any:
 def _with_fixed(input: Any, mean: Any, variance: Any, weight: Any, bias: Any, eps: float) -> Any:
     """Normalize with the given mean and variance, in the element type that is computed in."""
     dtype = _SINGLE if input.array.dtype.char == "e" else input.array.dtype
-    m, r = mean.array.astype(dtype), 1 / np.sqrt(variance.array.astype(dtype) + eps)
+    m, r = mean.array.astype(dtype), 1 / np.sqrt(variance.array.astype(dtype) + plain(eps))
     return _normalize("batch_norm", FIXED_NORM, input, weight, bias, m=m, r=r)
 
 

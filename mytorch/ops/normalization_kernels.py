@@ -5,7 +5,8 @@ variance are taken over. In the derivatives, d is `x - mean`; it and r are kept 
 backward pass is itself differentiated, `gradients` computes everything anew, for all of them alike.
 
 The data is read and written as few times as NumPy allows and in the order in which it lies in memory; all else is
-computed from sums of it, which are small.
+computed from sums of it, which are small. Blocks that stay in the cache do not pay here: with them layer and group
+norm, forward and backward, took 7 to 20 % longer on 64x16 to 2048x256 numbers, and 9 % less on 4096x512.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import math
 from typing import Any
 
 from mytorch.autograd.primitive import Primitive
-from mytorch.backend import blocks
 from mytorch.ops.windows import channels_last
 
 # --- memory ---------------------------------------------------------------------------------------------------------
@@ -63,7 +63,6 @@ class _Groups(Memory):
         self.groups = groups
         self.axes = (n, s, c) if self.last else (n, c, s)
         self.count = max(s * c // groups, 1)
-        self.samples_in_blocks = n, blocks.rows_of(c * s)
 
     def sums(self, rows: Any) -> Any:
         ones = self.xp.ones(self.places, rows.dtype)
@@ -89,21 +88,14 @@ class _Groups(Memory):
 def _channel_forward(xp: Any, x: Any, w: Any, b: Any, groups: int, eps: float, running: Any) -> Any:
     """The result, and for the derivative how x lies, x - mean, and r for each channel of each sample."""
     how = _Groups(xp, x, groups)
-    out = how.empty(x)
-    rows, new, d = how.rows(x), how.rows(out), xp.empty(how.axes, x.dtype)
-    mean, variance, r = (xp.empty(x.shape[:2], x.dtype) for _ in range(3))
-
-    def work(part: slice) -> None:
-        some, centred = rows[part], d[part]
-        mean[part] = how.mean(how.sums(some))
-        xp.subtract(some, how.spread(mean[part]), out=centred)
-        variance[part] = how.mean(how.sums_of_products(centred, centred))
-        r[part] = 1 / xp.sqrt(variance[part] + eps)
-        xp.multiply(centred, how.spread(r[part] if w is None else r[part] * w), out=new[part])
-        if b is not None:
-            new[part] += how.spread(b)
-
-    blocks.over(work, *how.samples_in_blocks)
+    out, rows = how.empty(x), how.rows(x)
+    mean = how.mean(how.sums(rows))
+    d = rows - how.spread(mean)
+    variance = how.mean(how.sums_of_products(d, d))
+    r = 1 / xp.sqrt(variance + eps)
+    new = xp.multiply(d, how.spread(r if w is None else r * w), out=how.rows(out))
+    if b is not None:
+        new += how.spread(b)
     if running is not None and x.size:
         track(xp, running, mean, variance * (how.count / (how.count - 1)))
     return out, (how, d, r)
@@ -125,20 +117,14 @@ def _channel_joint(
         return _channel_gradients(xp, g, x, w, needs, groups, eps)
     how, d, r = aux
     g = how.rows(g)
-    sums, products = (xp.empty(r.shape, r.dtype) for _ in range(2))
-    gx = how.empty(x) if needs[0] else None
-    new = None if gx is None else how.rows(gx)
-
-    def work(part: slice) -> None:
-        some, factor = g[part], r[part]
-        sums[part], products[part] = how.sums(some), how.sums_of_products(some, d[part])
-        if new is not None:
-            slope, level = (how.mean(v[part] if w is None else v[part] * w) for v in (products, sums))
-            rows = xp.multiply(d[part], how.spread(slope * (-factor * factor * factor)), out=new[part])
-            rows -= how.spread(level * factor)
-            rows += some * how.spread(factor if w is None else factor * w)
-
-    blocks.over(work, *how.samples_in_blocks)
+    sums, products = how.sums(g), how.sums_of_products(g, d)
+    gx = None
+    if needs[0]:
+        gx = how.empty(x)
+        slope, level = (how.mean(v if w is None else v * w) for v in (products, sums))
+        rows = xp.multiply(d, how.spread(-slope * r * r * r), out=how.rows(gx))
+        rows -= how.spread(level * r)
+        rows += g * how.spread(r if w is None else r * w)
     gw = xp.sum(r * products, 0) if needs[1] else None
     gb = xp.sum(sums, 0) if needs[2] else None
     return gx, gw, gb
@@ -167,20 +153,21 @@ def _row_forward(xp: Any, x: Any, w: Any, b: Any, dims: int, eps: float, center:
     """The result, and for the derivative the rows without weight and bias, and the factor of each."""
     n = math.prod(x.shape[x.ndim - dims :])
     length = math.prod(x.shape[: x.ndim - dims])
-    out, normal, r = xp.empty(x.shape, x.dtype), xp.empty((length, n), x.dtype), xp.empty(length, x.dtype)
-    shares = xp.full(n, 1 / max(n, 1), dtype=x.dtype)
-
-    def kernel(x: Any, normal: Any, r: Any, out: Any) -> None:
-        if center:
-            x = xp.subtract(x, (x @ shares)[:, None], out=normal)
-        r[...] = 1 / xp.sqrt(xp.vecdot(x, x) * shares[:1] + eps)
-        xp.multiply(x, r[:, None], out=normal)
-        _each_row(xp, xp.multiply, normal, w, out)
-        _each_row(xp, xp.add, out, b, out)
-
-    if x.size:
-        blocks.rows(kernel, x.reshape(length, n), normal, r, out.reshape(length, n))
+    d = x.reshape(length, n)
+    if center:
+        d = d - (d @ _shares(xp, n, x.dtype))[:, None]
+    r = 1 / xp.sqrt(xp.vecdot(d, d) / max(n, 1) + eps)
+    normal = xp.multiply(d, r[:, None], out=d if center else None)
+    out = xp.empty(x.shape, x.dtype)
+    rows = out.reshape(length, n)
+    _each_row(xp, xp.multiply, normal, w, rows)
+    _each_row(xp, xp.add, rows, b, rows)
     return out, (normal, r)
+
+
+def _shares(xp: Any, n: int, dtype: Any) -> Any:
+    """What rows of n numbers are multiplied with for their means."""
+    return xp.full(n, 1 / max(n, 1), dtype=dtype)
 
 
 def _each_row(xp: Any, function: Any, rows: Any, values: Any, out: Any) -> None:
@@ -207,30 +194,22 @@ def _row_joint(
     normal, r = aux
     length, n = normal.shape
     g = g.reshape(length, n)
-    gx = xp.empty((length, n), x.dtype) if needs[0] else None
-    shares = xp.full(n, 1 / max(n, 1), dtype=x.dtype)
-    shares = shares if w is None else shares * w.reshape(n)
-    sums: dict[int, tuple[Any, Any]] = {}  # of the products with the normalized rows, and of g, by the first row
-
-    def work(part: slice) -> None:
-        some, products = g[part], g[part] * normal[part]
-        ones = xp.ones(len(some), g.dtype)
-        sums[part.start] = ones @ products if needs[1] else None, ones @ some if needs[2] else None
-        if gx is not None:
-            slope, new = products @ shares, gx[part]
-            _each_row(xp, xp.multiply, some, w, new)
-            new -= xp.multiply(normal[part], slope[:, None], out=products)
-            if center:
-                new -= (some @ shares)[:, None]
-            new *= r[part, None]
-
-    blocks.over(work, length, blocks.rows_of(n))
-    zeros = xp.zeros(n, g.dtype)
-    gw, gb = (
-        sum((sums[first][which] for first in sorted(sums)), zeros).reshape(inner) if needs[1 + which] else None
-        for which in (0, 1)
-    )
-    return None if gx is None else gx.reshape(shape), gw, gb
+    ones, products = xp.ones(length, g.dtype), g * normal
+    gw = (ones @ products).reshape(inner) if needs[1] else None
+    gb = (ones @ g).reshape(inner) if needs[2] else None
+    if not needs[0]:
+        return None, gw, gb
+    shares = _shares(xp, n, x.dtype)
+    if w is not None:
+        shares *= w.reshape(n)
+    slope = products @ shares
+    gx = xp.empty((length, n), x.dtype)
+    _each_row(xp, xp.multiply, g, w, gx)
+    gx -= xp.multiply(normal, slope[:, None], out=products)
+    if center:
+        gx -= (g @ shares)[:, None]
+    gx *= r[:, None]
+    return gx.reshape(shape), gw, gb
 
 
 LAYER_NORM = Primitive(

@@ -9,9 +9,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mytorch.autograd.application import apply, wrap, wrong_argument
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.primitive import Primitive, namespace_of
+from mytorch.backend.dtypes import type_name
 from mytorch.ops import shape
 from mytorch.ops.pooling_kernels import AVG_POOL, AVG_POOL_3D, MAX_POOL, MAX_POOL_3D, max_indices
 from mytorch.ops.windows import Geometry, Sizes
@@ -134,6 +137,9 @@ def _avg(
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
     sizes, kernel, geometry = _window(name, input, kernel_size, stride, padding, 1, ceil_mode, dims)
+    dtype = input.array.dtype
+    if dtype.kind != "f" and dtype != np.int64:
+        raise NotImplementedError(f"\"{name}\" not implemented for '{type_name(dtype)}'")
     return on_batch(
         AVG_POOL_3D if dims == 3 else AVG_POOL,
         dims,

@@ -100,8 +100,8 @@ def gelu_tanh(x: Any) -> tuple[Any, Any]:
         _odd(t, x, (_CUBIC * _ROOT_2_BY_PI, _ROOT_2_BY_PI))
         np.tanh(t, out=t)
         np.add(t, 1, out=out)
+        out *= 0.5  # before x comes in, which may be nearly the largest number there is
         out *= x
-        out *= 0.5
 
     out, t = blocks.elementwise(kernel, x, results=2)
     return out, t

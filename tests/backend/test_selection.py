@@ -59,3 +59,12 @@ def test_broadcasting_and_layouts(dtype):
     _same(condition[:, ::2], x[:, ::2], x[:, 1::2])
     _same(np.broadcast_to(condition[:1], condition.shape), x, y)
     _same(condition[..., ::-1], x, y[..., ::-1])
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+def test_nothing_but_zeros(dtype):
+    condition = _values(0, FEW, "d") > 0
+    zero = np.zeros((), dtype)
+    _same(condition, zero, 0)
+    _same(condition, 0.0, zero)
+    _same(condition, zero, zero)

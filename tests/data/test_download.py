@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -140,6 +141,24 @@ def test_a_broken_download_goes_on_at_the_next_call(mirror, tmp_path):
     good = mirror()
     download(WANTED, tmp_path, [good.url], "digits")
     assert good.asked[0] == ("first.gz", f"bytes={have}-")
+    assert names_in(tmp_path) == NAMES
+
+
+def test_an_interrupted_download_goes_on_at_the_next_call(mirror, tmp_path, monkeypatch, capsys):
+    good = mirror()
+    replace = os.replace
+
+    def interrupted(part, path):
+        monkeypatch.setattr(os, "replace", replace)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)  # when all has come, but is not yet under its name
+    with pytest.raises(KeyboardInterrupt):
+        download(WANTED, tmp_path, [good.url], "digits")
+    assert capsys.readouterr().err.endswith("the download was interrupted; the next call goes on from here\n")
+    assert names_in(tmp_path) == ["first.gz.part"]
+    download(WANTED, tmp_path, [good.url], "digits")
+    assert good.asked[1] == ("first.gz", f"bytes={len(FILES['first.gz'])}-")
     assert names_in(tmp_path) == NAMES
 
 

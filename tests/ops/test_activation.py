@@ -250,3 +250,16 @@ def test_large_activations_are_computed_in_blocks():
             getattr(F, name)(b).detach().numpy(), getattr(F, name)(a).detach().numpy(), rtol=1e-6
         )
         np.testing.assert_allclose(b.grad.numpy(), a.grad.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("function", [F.leaky_relu, F.elu, F.celu, F.hardtanh, F.softplus, F.softshrink, F.threshold])
+def test_a_number_of_numpys_does_not_make_float64_of_float32(function):
+    x = torch.linspace(-2, 2, 9)
+    numbers = (0.5, 1.0) if function in (F.hardtanh, F.threshold) else (0.5,)
+    found = function(x, *(np.float64(n) for n in numbers))
+    assert found.dtype == torch.float32
+    assert found.tolist() == function(x, *numbers).tolist()
+
+
+def test_gelu_of_nearly_the_largest_number_is_that_number():
+    assert F.gelu(torch.tensor([3e38, -3e38]), approximate="tanh").tolist() == torch.tensor([3e38, 0.0]).tolist()

@@ -177,3 +177,9 @@ def test_an_infinite_number_stays_in_its_windows_and_its_channel():
     assert not out[0].any()
     assert np.isinf(out[1]).sum() == 4
     assert not np.isnan(out).any()
+
+
+def test_a_kernel_of_nothing_is_refused():
+    for function, shape in ((F.conv2d, (1, 1, 0, 3)), (F.conv_transpose1d, (1, 1, 0))):
+        with pytest.raises(RuntimeError, match="kernel size should be greater than zero"):
+            function(torch.ones(*shape[:2], *[4] * (len(shape) - 2)), torch.ones(shape))

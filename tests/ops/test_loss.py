@@ -299,3 +299,8 @@ def test_multi_margin_refusals():
         F.multi_margin_loss(torch.zeros(1, 3), torch.tensor([0]), p=3)
     with pytest.raises(ValueError, match="weight must be one-dimensional"):
         F.multi_margin_loss(torch.zeros(1, 3), torch.tensor([0]), weight=torch.zeros(1, 3))
+
+
+def test_a_loss_of_nothing_is_not_minus_zero():
+    x = torch.tensor([[19.0, 0.0, 0.0]])
+    assert math.copysign(1, F.cross_entropy(x, torch.tensor([0])).item()) == 1

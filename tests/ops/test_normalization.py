@@ -165,3 +165,32 @@ def test_local_response_norm_needs_channels_and_a_size():
         F.local_response_norm(mytorch.zeros(2, 3), 2)
     with pytest.raises(RuntimeError, match="kernel size should be greater than zero"):
         F.local_response_norm(mytorch.zeros(2, 3, 4), 0)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, w, eps: F.batch_norm(x, None, None, w, training=True, eps=eps),
+        lambda x, w, eps: F.batch_norm(x, mytorch.zeros(4), mytorch.ones(4), w, eps=eps),
+        lambda x, w, eps: F.group_norm(x, 2, w, eps=eps),
+        lambda x, w, eps: F.instance_norm(x, None, None, w, eps=eps),
+        lambda x, w, eps: F.layer_norm(x.transpose(1, 2), (4,), w, eps=eps),
+        lambda x, w, eps: F.rms_norm(x.transpose(1, 2), (4,), w, eps=eps),
+    ],
+)
+def test_an_eps_of_numpys_does_not_make_float64_of_float32(function):
+    gradients = []
+    for eps in (1e-3, np.float64(1e-3)):
+        x, w = mytorch.arange(24.0).reshape(2, 4, 3).requires_grad_(), mytorch.ones(4, requires_grad=True)
+        out = function(x, w, eps)
+        (out * out * mytorch.arange(24.0).reshape(out.shape)).sum().backward()
+        assert {out.dtype, x.grad.dtype, w.grad.dtype} == {mytorch.float32}
+        gradients.append((out.tolist(), x.grad.tolist(), w.grad.tolist()))
+    assert gradients[0] == gradients[1]
+
+
+def test_batch_norm_of_no_channels():
+    x = mytorch.zeros(2, 0, 3, requires_grad=True)
+    out = F.batch_norm(x, None, None, training=True)
+    out.sum().backward()
+    assert out.shape == x.grad.shape == (2, 0, 3)

@@ -230,6 +230,13 @@ def test_attention_to_nothing_is_zero_and_has_no_gradient():
     assert v.grad.tolist() == [[1.0] * 3, [0.0] * 3]
 
 
+def test_attention_with_a_scale_of_numpys_stays_float32():
+    q = torch.ones(2, 3, requires_grad=True)
+    out = F.scaled_dot_product_attention(q, q, q, scale=1 / np.sqrt(3))
+    out.sum().backward()
+    assert out.dtype == q.grad.dtype == torch.float32
+
+
 def test_attention_shares_keys_among_heads():
     q, k, v = (torch.from_numpy(R.standard_normal((1, heads, 3, 2))) for heads in (4, 2, 2))
     found = F.scaled_dot_product_attention(q, k, v, enable_gqa=True)

@@ -63,3 +63,39 @@ def test_an_infinite_number_stays_near_when_images_are_enlarged(mode):
     assert np.isfinite(out[:4]).all()
     assert np.isfinite(out[:, -4:]).all()
     assert not np.isfinite(out[8, 8])
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan")])
+@pytest.mark.parametrize("sizes", [(2, 3), (5, 8), (7, 9)])
+def test_what_is_not_finite_stays_in_the_windows_of_an_adaptive_average(number, sizes):
+    def windows(row, column):
+        """Which windows see a place: those that are not 0 where it alone is 1."""
+        x = torch.zeros(1, 2, 5, 6)
+        x[0, 1, row, column] = 1.0
+        return F.adaptive_avg_pool2d(x, sizes).numpy() != 0
+
+    x = torch.ones(1, 2, 5, 6)
+    x[0, 1, 3, 2] = number
+    x.requires_grad_()
+    out = F.adaptive_avg_pool2d(x, sizes)
+    seen = windows(3, 2)
+    assert not np.isfinite(out.detach().numpy()[seen]).any()
+    np.testing.assert_allclose(out.detach().numpy()[~seen], 1.0, rtol=1e-6)
+    g = torch.zeros(1, 2, *sizes)
+    g[0, 0, 1, 2] = number
+    out.backward(g)
+    expected = np.array([[windows(r, c)[0, 1, 1, 2] for c in range(6)] for r in range(5)])
+    assert (np.isfinite(x.grad.numpy()[0, 0]) == ~expected).all()
+    assert not x.grad.numpy()[0, 1].any()
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool])
+def test_averages_of_integers_are_refused_where_they_would_be_wrong(dtype):
+    x = torch.ones(1, 1, 4, 4).to(dtype)
+    with pytest.raises(NotImplementedError, match='"adaptive_avg_pool2d" not implemented for'):
+        F.adaptive_avg_pool2d(x, 2)
+    if dtype == torch.int64:
+        assert F.avg_pool2d(x, 2).tolist() == [[[[1, 1], [1, 1]]]]
+    else:
+        with pytest.raises(NotImplementedError, match='"avg_pool2d" not implemented for'):
+            F.avg_pool2d(x, 2)

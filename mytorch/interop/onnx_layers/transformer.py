@@ -86,7 +86,8 @@ def _layer_of(layer: Layer, module: Any, x: str, memory: str | None) -> str:
     blocks: list[Callable[[str], str]] = [lambda x: attend("self_attn", "dropout1", x, x)]
     if memory is not None:
         blocks.append(lambda x: attend("multihead_attn", "dropout2", x, memory))
-    blocks.append(lambda x: _feed_forward(layer, module, x, f"dropout{len(blocks)}"))
+    last = f"dropout{len(blocks) + 1}"
+    blocks.append(lambda x: _feed_forward(layer, module, x, last))
     for number, block in enumerate(blocks, start=1):
         norm = f"norm{number}"
         if module.norm_first:

@@ -105,8 +105,10 @@ def _captions(part: Part, samples: ImageSamples, class_names: list[str] | None) 
         captions.append(Caption(class_names[true], sure, is_wrong=bool(instead)))
     wrong = int((part.target != part.prediction).sum())
     shown = sum(caption.is_wrong for caption in captions)
-    of = f"{shown} of {wrong:,}" if shown < wrong else f"all {wrong:,}"
-    mistakes = (
-        f"{of} mistakes in {len(part.target):,}, the surest first" if wrong else f"no mistake in {len(part.target):,}"
-    )
-    return captions, f"{mistakes}; below the class: what was predicted instead, and how surely"
+    rows = f"{len(part.target):,}"
+    if not wrong:
+        return captions, f"no mistake in {rows}; below the class: how surely it was predicted"
+    all_of_them = "1 mistake" if wrong == 1 else f"all {wrong:,} mistakes"
+    mistakes = f"{shown} of {wrong:,} mistakes" if shown < wrong else all_of_them
+    told = "the surest first; below the class: what was predicted instead, and how surely"
+    return captions, f"{mistakes} in {rows}, {told}"

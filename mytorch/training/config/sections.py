@@ -223,7 +223,7 @@ def _check_plots(value: Any) -> tuple[PlotName, ...] | Literal["all"] | None:
         raise ValueError(expected("a list of plots, such as [loss, metrics], or 'all'", value))
     names = get_args(PlotName)
     faults = [
-        Fault((index,), f"unknown plot {show(name)}{suggest(name, names) if isinstance(name, str) else ''}")
+        Fault((index,), f"unknown plot {f'{name!r}{suggest(name, names)}' if isinstance(name, str) else show(name)}")
         for index, name in enumerate(value)
         if name not in names
     ]

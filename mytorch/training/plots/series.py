@@ -12,6 +12,7 @@ import numpy as np
 from mytorch.training.plots.comparison import Rows, panel_grid
 from mytorch.training.plots.style import (
     BLUE,
+    FEW_EPOCHS,
     GREY,
     INK,
     ORANGE,
@@ -67,11 +68,12 @@ def plot_series(
 def _draw_curves(axes: Axes, runs: Sequence[Rows], name: str) -> None:
     set_whole_ticks(axes, 4)
     curves = [column_of(rows, name) for rows in runs]
+    marker = "o" if max(map(len, curves)) <= FEW_EPOCHS else None
     for rows, values in zip(runs, curves, strict=True):
-        axes.plot(column_of(rows, "epoch"), values, color=GREY, linewidth=0.8, alpha=0.7)
+        axes.plot(column_of(rows, "epoch"), values, color=GREY, marker=marker, markersize=2.5, linewidth=0.8, alpha=0.7)
     shortest = min(map(len, curves))
     mean = np.mean([values[:shortest] for values in curves], axis=0)
-    axes.plot(np.arange(1, shortest + 1), mean, color=BLUE, linewidth=2)
+    axes.plot(np.arange(1, shortest + 1), mean, color=BLUE, marker=marker, markersize=4, linewidth=2)
     set_scale(axes, np.concatenate(curves))
 
 

@@ -10,12 +10,13 @@ import pytest
 
 from mytorch import nn
 from mytorch.training.building.experiment import build
-from mytorch.training.commands.drawing import draw_plots
+from mytorch.training.commands.drawing import _captions, draw_plots
 from mytorch.training.commands.redraw import redraw
 from mytorch.training.commands.train import resume, train
 from mytorch.training.config.config import load_config
 from mytorch.training.config.plot_choice import OF_CLASSES, OF_NUMBERS
 from mytorch.training.errors import ConfigError, UserError
+from mytorch.training.loop.image_samples import ImageSamples
 from mytorch.training.loop.norms import layer_norms, norms_row, open_norms
 from mytorch.training.loop.prediction_table import (
     Part,
@@ -168,7 +169,7 @@ def test_two_plots_are_drawn_by_default_others_on_demand(folder):
     [
         ("size", "[loss, roc]", "plots.1: 'roc' is no plot of a target that holds numbers; use loss, metrics, pred"),
         ("kind", "[residuals]", "plots.0: 'residuals' is no plot of a target that holds classes; use loss, metrics"),
-        ("kind", "[losses]", "plots.0: unknown plot text 'losses'; did you mean 'loss'"),
+        ("kind", "[losses]", "plots.0: unknown plot 'losses'; did you mean 'loss'"),
         ("kind", "everything", r"plots: expected a list of plots, such as \[loss, metrics\], or 'all', got text 'ev"),
         ("kind", "[[loss]]", r"plots.0: unknown plot \[loss\]"),
     ],
@@ -231,3 +232,21 @@ def test_a_training_without_plots_does_not_speak_of_them(mytorch_command, tmp_pa
     )
     lines = mytorch_command("train", "c.yaml", cwd=tmp_path).stdout.splitlines()
     assert lines[-1].startswith("summary: ")
+
+
+@pytest.mark.parametrize(
+    ("predicted", "told"),
+    [
+        ([0, 1, 0, 1], "no mistake in 4; below the class: how surely it was predicted"),
+        ([1, 1, 0, 1], "1 mistake in 4, the surest first; below the class: what was predicted instead, and how surely"),
+        ([1, 1, 1, 1], "all 2 mistakes in 4, the surest first"),
+        ([1, 0, 1, 0], "3 of 4 mistakes in 4, the surest first"),
+    ],
+)
+def test_what_is_said_of_the_mistakes_among_the_samples(predicted, told):
+    target, prediction = np.array([0, 1, 0, 1]), np.array(predicted)
+    part = Part(np.arange(4), target, prediction, np.full((4, 2), 0.5))
+    samples = ImageSamples("test", np.arange(3), np.zeros((3, 1, 2, 2), np.uint8), "", np.zeros((0, 1, 2, 2)))
+    captions, said = _captions(part, samples, ["a", "b"])
+    assert said.startswith(told)
+    assert [caption.is_wrong for caption in captions] == (target != prediction)[:3].tolist()

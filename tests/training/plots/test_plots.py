@@ -16,6 +16,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from mytorch.training import plots
+from mytorch.training.plots.series import plot_series
 
 Draw = Callable[..., Figure]
 Inside = Callable[[Figure], None]
@@ -233,6 +234,16 @@ def test_predictions_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="one a row"):
             plots.plot_predictions(good, bad, "y", tmp_path / "p.png")
     assert not list(tmp_path.iterdir())
+
+
+# --- a series of trainings ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("epochs", "marker"), [(1, "o"), (21, "None")])
+def test_curves_of_few_epochs_are_points_too(draw: Draw, epochs: int, marker: str) -> None:
+    rows = [{"epoch": float(epoch), "train_loss": 1.0 / epoch} for epoch in range(1, epochs + 1)]
+    figure = draw(plot_series, {"seed-0": rows, "seed-1": rows}, {}, title="two")
+    assert [line.get_marker() for line in figure.axes[0].get_lines()] == [marker] * 3
 
 
 # --- the confusion matrix -----------------------------------------------------------------------------------
