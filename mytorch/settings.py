@@ -56,7 +56,7 @@ def get_default_device() -> device:
 
 
 def get_num_threads() -> int:
-    """How many threads share large computations: matrix products, convolutions, steps of optimizers.
+    """How many threads share large computations: matrix products and convolutions.
 
     >>> get_num_threads() >= 1
     True

@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.backend import threads
 from mytorch.backend.memory_format import order
 
 Array = np.ndarray[Any, Any]
 
 NUMBERS = 65536  # in a block
-BLOCKS = 2  # in a piece for a thread
 
 
 def elementwise(kernel: Callable[..., None], x: Array, *others: Array, results: int = 1) -> Any:
@@ -62,15 +60,6 @@ def rows_of(width: int) -> int:
 
 
 def over(work: Callable[[slice], None], length: int, size: int) -> None:
-    """Call `work` with slices of `size`, which together are `length`; on several threads if there are many."""
-    blocks = [slice(first, first + size) for first in range(0, length, size)]
-    if len(blocks) < 2 * BLOCKS:
-        for block in blocks:
-            work(block)
-        return
-
-    def several(first: int) -> None:
-        for block in blocks[first : first + BLOCKS]:
-            work(block)
-
-    threads.run(several, range(0, len(blocks), BLOCKS))
+    """Call `work` with slices of `size`, which together are `length`."""
+    for first in range(0, length, size):
+        work(slice(first, first + size))

@@ -16,7 +16,6 @@ import numpy as np
 
 from mytorch.autograd.application import wrap
 from mytorch.autograd.primitive import Primitive, namespace_of
-from mytorch.backend import threads
 from mytorch.backend.dtypes import type_name
 from mytorch.ops import shape
 from mytorch.ops.indexing import gather
@@ -54,14 +53,11 @@ def multiply_axes(xp: Any, x: Any, matrices: Sequence[Any]) -> Any:
     x = channels_last(x)
     factors = [xp.asarray(matrix, dtype=x.dtype) for matrix in matrices]
     out = xp.empty((len(x), *[len(matrix) for matrix in matrices], x.shape[-1]), x.dtype)
-
-    def work(block: slice) -> None:
+    for block in blocks(out if out.nbytes > x.nbytes else x):
         images = xp.ascontiguousarray(x[block])
         for axis, matrix in enumerate(factors, start=1):
             images = _multiply_axis(xp, images, axis, matrix)
         out[block] = images
-
-    threads.run(work, blocks(out if out.nbytes > x.nbytes else x))
     return channels_first(out)
 
 

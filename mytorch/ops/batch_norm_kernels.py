@@ -3,8 +3,7 @@
 The result is `(x - mean) * r * weight + bias` with `r = 1 / sqrt(variance + eps)`. The data is taken in pieces that
 fit in the cache, in the order in which it lies in memory: once each for the mean, the variance and the result. The
 difference `x - mean` is taken anew each time: to keep it for the backward pass would cost as much memory as the images,
-and reading it from there takes as long. The pieces depend on the shape alone and their sums are added in order, so the
-result has the same bits with any number of threads.
+and reading it from there takes as long.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 from mytorch.autograd.primitive import Primitive
-from mytorch.backend import threads
 from mytorch.ops.normalization_kernels import Memory, gradients, rows_together, track
 
 PIECE = 2**17  # numbers in a piece, which is read and written some three times: half a megabyte of float32
@@ -36,12 +34,7 @@ class _Batch(Memory):
 
     def totals(self, part: Callable[[slice], tuple[Any, ...]]) -> list[Any]:
         """What `part` gives for each piece, added up: for each item of the tuple the sum of each channel."""
-        found: list[Any] = [None] * len(self.pieces)
-
-        def work(number: int) -> None:
-            found[number] = part(self.pieces[number])
-
-        threads.run(work, range(len(found)))
+        found = [part(piece) for piece in self.pieces]
         return [self._by_channel(functools.reduce(operator.iadd, items)) for items in zip(*found, strict=True)]
 
     def _by_channel(self, values: Any) -> Any:
@@ -72,7 +65,8 @@ class _Batch(Memory):
         """A result of the shape of x, which `part` writes piece by piece."""
         out = self.empty(x)
         rows = self.rows(out)
-        threads.run(lambda piece: part(piece, rows[piece]), self.pieces)
+        for piece in self.pieces:
+            part(piece, rows[piece])
         return out
 
 

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from mytorch.autograd.primitive import Primitive
-from mytorch.backend import threads
 from mytorch.ops.variant import variant
 from mytorch.ops.windows import Geometry, Sizes, blocks, channels_first, channels_last, gathered, scatter, taps
 
@@ -53,10 +52,8 @@ def _by_blocks(xp: Any, x: Any, sizes: Sizes, pool: Callable[[Any], Any]) -> Any
     """What `pool` makes of channels-last images, a few at a time: what it makes on the way stays in the cache."""
     out = xp.empty((len(x), *sizes, x.shape[-1]), dtype=x.dtype)
 
-    def work(block: slice) -> None:
+    for block in blocks(out if out.nbytes > x.nbytes else x):
         out[block] = pool(x[block])
-
-    threads.run(work, blocks(out if out.nbytes > x.nbytes else x))
     return channels_first(out)
 
 
@@ -125,8 +122,7 @@ def _max_back_forward(xp: Any, g: Any, x: Any, y: Any, kernel: Sizes, geometry: 
     )  # then every place is written to
     out = (xp.empty if tiles else xp.zeros)(x.shape, dtype=g.dtype)
     choices = _Choices(xp, x, y, kernel, geometry)
-
-    def work(block: slice) -> None:
+    for block in blocks(x):
         spread, slopes = out[block], xp.ascontiguousarray(g[block])
         for windows, places, here in choices.of(x[block], y[block]):
             part = _only(xp.ascontiguousarray(slopes[windows]), here)
@@ -134,8 +130,6 @@ def _max_back_forward(xp: Any, g: Any, x: Any, y: Any, kernel: Sizes, geometry: 
                 scatter(xp, part, spread[places])
             else:
                 spread[places] += part
-
-    threads.run(work, blocks(x))
     return channels_first(out)
 
 

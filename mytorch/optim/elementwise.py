@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mytorch.autograd.grad_mode import enable_grad
-from mytorch.backend import threads
 from mytorch.optim.flat import Array, Block, Piece, Plan
 from mytorch.optim.optimizer import Closure, Optimizer, ParamsT
 from mytorch.tensor import Tensor
@@ -117,16 +116,11 @@ class ElementwiseOptimizer(Optimizer):
         coefficients = block.coefficients(self.advance(group, scalars))
         for name, number in scalars.items():
             block.scalars[name].fill(number)
-        tasks = []
         for indices, piece, gathered in block.runs:
             block.gather(indices, grads)
-            tasks.append((piece, gathered))
+            self.formula(group, coefficients, piece, gathered)
         for index in block.apart:
-            tasks.extend(block.tasks(index, grads[index]))
-        if len(tasks) == 1:
-            self.formula(group, coefficients, *tasks[0])
-        else:
-            threads.run(lambda task: self.formula(group, coefficients, *task), tasks)
+            self._update_parameter(group, coefficients, block, index)
         for p in block.params:
             if p.version is None:
                 p.version = [1]
@@ -146,8 +140,9 @@ class ElementwiseOptimizer(Optimizer):
         p.changed()
 
     def _update_parameter(self, group: dict[str, Any], coefficients: list[Array], block: Block, index: int) -> None:
-        for piece, grad in block.tasks(index, block.params[index]._grad):
-            self.formula(group, coefficients, piece, grad)
+        grad = block.gradient(index, block.params[index]._grad)
+        for piece in block.pieces(index):
+            self.formula(group, coefficients, piece, grad[piece.part])
 
 
 # --- parts of formulas ----------------------------------------------------------------------------------------------

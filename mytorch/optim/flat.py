@@ -12,7 +12,6 @@ the parameters and the state then are.
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from operator import attrgetter, is_, itemgetter
@@ -28,7 +27,6 @@ Array = np.ndarray[Any, Any]
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 PIECE = 32768  # elements that are updated at a time: their arrays fit into a second level cache together
-KEPT = 32  # shapes for which a thread keeps scratch arrays
 SCRATCH = 3  # arrays that a formula may use for what it computes on the way
 
 _array_of = attrgetter("array")
@@ -77,37 +75,14 @@ def memory_order(array: Array) -> list[int]:
     return sorted(range(array.ndim), key=lambda d: -abs(array.strides[d]))
 
 
-class _Scratch(threading.local):
-    """The scratch arrays of a thread, by shape and type."""
-
-    def __init__(self) -> None:
-        self.arrays: dict[Any, list[Array]] = {}
-
-
-_scratch = _Scratch()
-
-
 class Piece:
     """Arrays of one length that a formula works on in one go: a parameter, a part of one, or several."""
 
-    __slots__ = ("param", "part", "state")
+    __slots__ = ("param", "part", "state", "work")
 
-    def __init__(self, param: Array, state: list[Array], part: Any) -> None:
-        self.param, self.state = param, state
+    def __init__(self, param: Array, state: list[Array], work: list[Array], part: Any) -> None:
+        self.param, self.state, self.work = param, state, work
         self.part = part  # where this piece lies within its parameter
-
-    @property
-    def work(self) -> list[Array]:
-        """Scratch arrays for the formula, of the thread that asks: pieces may be updated at the same time."""
-        key = self.param.shape, self.param.dtype
-        found = _scratch.arrays.get(key)
-        if found is None:
-            found = [np.empty_like(self.param, order="K") for _ in range(SCRATCH)]
-            if self.param.size <= PIECE:
-                if len(_scratch.arrays) >= KEPT:
-                    _scratch.arrays.clear()
-                _scratch.arrays[key] = found
-        return found
 
 
 class Block:
@@ -162,6 +137,7 @@ class Block:
             end = start + as_real(p.array).size
             self._slots.append((start, end))
         self.param, self.grad, *self.state = [aligned(end, self.dtype) for _ in range(2 + states)]
+        self._scratch = [np.empty(min(end, PIECE), self.dtype) for _ in range(SCRATCH)]
         for index, p in enumerate(self.params):
             view = self._view(self.param, index)
             view[...] = p.array
@@ -196,7 +172,8 @@ class Block:
 
     def _piece(self, start: int, stop: int, origin: int) -> Piece:
         param, *state = [buffer[start:stop].view(np.ndarray) for buffer in (self.param, *self.state)]
-        return Piece(param, state, slice(start - origin, stop - origin))
+        work = [scratch[: stop - start] for scratch in self._scratch]
+        return Piece(param, state, work, slice(start - origin, stop - origin))
 
     def pieces(self, index: int) -> list[Piece]:
         """One parameter alone, cut into parts that fit into the cache."""
@@ -219,11 +196,6 @@ class Block:
         self._gradients[index][...] = grad.array
         start, stop = self._slots[index]
         return self.grad[start:stop].view(np.ndarray)
-
-    def tasks(self, index: int, grad: Any) -> list[tuple[Piece, Array]]:
-        """The pieces of one parameter, each with its part of the gradient."""
-        flat = self.gradient(index, grad)
-        return [(piece, flat[piece.part]) for piece in self.pieces(index)]
 
     def coefficients(self, values: tuple[float, ...]) -> list[Array]:
         """Numbers as 0-d arrays of the parameters' type: NumPy multiplies by these twice as fast as by a float."""
@@ -256,7 +228,8 @@ class LoneBlock(Block):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         param, *state = [as_real(array) for array in (self.param, *self.state)]
-        self._whole = [Piece(param, state, ...)]
+        work = [np.empty_like(param, order="K") for _ in range(SCRATCH)]
+        self._whole = [Piece(param, state, work, ...)]
         self._holders = holders(self.params[0])
 
     def _place(self, states: int) -> None:
