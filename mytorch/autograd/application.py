@@ -20,7 +20,7 @@ from mytorch.autograd.node import Node, Pick, PrimitiveNode, new_object, next_nu
 from mytorch.autograd.primitive import BY_NUMPY_NAME, TABLE, Primitive, input_names, kept_for
 from mytorch.autograd.real import require_real
 from mytorch.backend.dtypes import common_dtype, default_float
-from mytorch.backend.scalars import as_operand
+from mytorch.backend.scalars import as_operand, plain
 
 ndarray = np.ndarray
 
@@ -223,6 +223,9 @@ def apply(primitive: Primitive, *inputs: Any, **options: Any) -> Any:
             recording = recording or x.needs_grad
         else:
             raw.append(x)
+    for name, value in options.items():
+        if isinstance(value, np.generic):  # an np.float64, such as 1 / np.sqrt(8), would turn float32 to float64
+            options[name] = plain(value)
     first = raw[0]
     kernel = primitive.kernel if type(first) is ndarray else primitive.kernel_for(first)
     result = kernel(*raw, **options)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from mytorch.autograd.application import apply, convert
 from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import finfo, to_numpy, type_name
-from mytorch.backend.scalars import plain
 from mytorch.ops import elementwise, smooth_kernels, softmax_kernels
 from mytorch.ops.dims import normalize_dim
 from mytorch.ops.elementwise import sigmoid, tanh
@@ -237,7 +236,7 @@ def _log_softmax_vjp(xp: Any, g: Any, out: Any, axis: tuple[int, ...]) -> Any:
 def _activate(primitive: Primitive, x: Any, inplace: bool = False, kinds: str = "fc", **options: Any) -> Any:
     if x.array.dtype.kind not in kinds:
         raise RuntimeError(f"\"{primitive.name}_cpu\" not implemented for '{type_name(x.array.dtype)}'")
-    out = apply(primitive, x, **{name: plain(value) for name, value in options.items()})
+    out = apply(primitive, x, **options)
     return become(x, out) if inplace else out
 
 

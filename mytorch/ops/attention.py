@@ -12,7 +12,6 @@ from mytorch.autograd.array import DifferentiableArray
 from mytorch.backend import random as streams
 from mytorch.backend.dtypes import type_name
 from mytorch.backend.generator import default_generator
-from mytorch.backend.scalars import plain
 from mytorch.ops import pieces
 from mytorch.ops.attention_kernels import ATTENTION
 
@@ -73,7 +72,7 @@ def scaled_dot_product_attention(
     keep = weights_to_keep(shape, query.array.dtype, dropout_p)
     out = apply(
         ATTENTION, query, key, value, bias, allowed=allowed, keep=keep,
-        scale=1 / math.sqrt(max(query.array.shape[-1], 1)) if scale is None else plain(scale),
+        scale=1 / math.sqrt(max(query.array.shape[-1], 1)) if scale is None else scale,
         by_query=keep is None and len(shape) == 4 and _lies_by_query(query.array),  # as PyTorch's result does
     )  # fmt: skip
     return convert(out, dtype)

@@ -37,8 +37,6 @@ def _normalize(name: str, primitive: Primitive, x: Any, w: Any, b: Any, **option
     dtype = x.array.dtype
     if dtype.kind != "f":
         raise NotImplementedError(f"\"{name}\" not implemented for '{type_name(x.array.dtype)}'")
-    if "eps" in options:
-        options["eps"] = plain(options["eps"])
     if dtype.char != "e":
         return apply(primitive, x, w, b, **options)
     w, b = [None if t is None else convert(t, _SINGLE) for t in (w, b)]

@@ -192,3 +192,19 @@ def test_empty_sets():
     assert torch.cdist(torch.zeros(2, 0), torch.zeros(2, 0), math.inf).tolist() == [[0, 0], [0, 0]]
     assert torch.pdist(torch.zeros(1, 3)).shape == (0,)
     assert torch.kron(torch.zeros(0, 2), torch.zeros(3, 2)).shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, q: torch.lerp(x, x, q), lambda x, q: torch.addcmul(x, x, x, value=q),
+        lambda x, q: torch.addmm(x, x, x, beta=q, alpha=q), lambda x, q: torch.addmv(x[0], x, x[0], alpha=q),
+        lambda x, q: torch.baddbmm(x[None], x[None], x[None], beta=q), lambda x, q: torch.logit(x, q),
+        lambda x, q: torch.nn.functional.huber_loss(x, x + 1, delta=q),
+    ],
+)  # fmt: skip
+def test_a_number_of_numpys_leaves_float32_as_it_is(function):
+    x = torch.linspace(0.1, 0.9, 9).reshape(3, 3)
+    found = function(x, np.float64(0.25))
+    assert found.dtype == torch.float32
+    assert found.tolist() == function(x, 0.25).tolist()
