@@ -67,7 +67,7 @@ def get_num_threads() -> int:
 def set_num_threads(count: int, /) -> None:
     """Let so many threads share large computations. The results have the same bits with any number of threads.
 
-    Without it they are as many as the processor has cores for this process, or what the environment variables
+    Without it they are one for each core that this process may use, at most 4, or what the environment variables
     OPENBLAS_NUM_THREADS, GOTO_NUM_THREADS or OMP_NUM_THREADS say.
 
     Raises:

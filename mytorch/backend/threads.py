@@ -66,11 +66,15 @@ class _Workers:
             self.jobs.get().take_part()
 
 
+MOST = 4  # threads that nobody has asked for: the more there are, the longer they wait for Python's lock
+
+
 def _default_count() -> int:
     """One for each core that this process may use; with threads of BLAS that the user has asked for, these alone."""
     if any(name in os.environ for name in blas.THREADS):
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST)
 
 
 _this_thread = threading.local()

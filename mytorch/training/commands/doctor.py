@@ -210,7 +210,7 @@ def _blas(findings: Findings) -> dict[str, Any]:
 def _threads() -> dict[str, Any]:
     """How many threads large computations have, and who decided on it."""
     given = next((f"{name}={os.environ[name]}" for name in blas.THREADS if name in os.environ), None)
-    because = "a thread for each core that this process may use; --threads and train.threads set another number"
+    because = "one for each core that this process may use, at most 4; --threads and train.threads set another"
     if given is not None:
         because = f"{given} in the environment: BLAS shares products out itself, all else runs on one"
     return {"count": get_num_threads(), "because": because}

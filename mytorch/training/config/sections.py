@@ -167,7 +167,7 @@ class Train(Section):
 
     A step is one change of the weights, by the gradients of `accumulate` batches. `scheduler_step` left out is what
     PyTorch's documentation does with the scheduler. `scheduler_monitor` is the column of metrics.csv that
-    ReduceLROnPlateau looks at. `threads` left out are as many as the processor has cores for this process.
+    ReduceLROnPlateau looks at. `threads` left out are one for each core that this process may use, four at most.
     """
 
     epochs: Integer = Field(ge=1)
