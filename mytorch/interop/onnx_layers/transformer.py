@@ -60,14 +60,19 @@ def _with_more_keys(layer: Layer, module: nn.MultiheadAttention, x: str, bias: A
     return layer.node("Concat", x, zeros, axis=1) if module.add_zero_attn else x
 
 
-def _activation(layer: Layer, module: Any, x: str) -> str:
-    function = module.activation
-    if isinstance(function, nn.Module):
-        return layer.child("activation", function, x)
-    known: dict[Any, nn.Module] = {F.relu: nn.ReLU(), F.gelu: nn.GELU()}
-    if function not in known:
+FUNCTIONS: dict[Any, nn.Module] = {F.relu: nn.ReLU(), F.gelu: nn.GELU()}
+
+
+def _refuse_unknown_activation(layer: Layer, module: Any) -> None:
+    if not isinstance(module.activation, nn.Module) and module.activation not in FUNCTIONS:
         raise layer.cannot("its activation is a function that has no counterpart; give it a module such as nn.Tanh()")
-    return str(ACTIVATIONS[type(known[function])](layer, known[function], x))
+
+
+def _activation(layer: Layer, module: Any, x: str) -> str:
+    if isinstance(module.activation, nn.Module):
+        return layer.child("activation", module.activation, x)
+    same = FUNCTIONS[module.activation]
+    return str(ACTIVATIONS[type(same)](layer, same, x))
 
 
 def _feed_forward(layer: Layer, module: Any, x: str, last: str) -> str:
@@ -79,6 +84,7 @@ def _feed_forward(layer: Layer, module: Any, x: str, last: str) -> str:
 
 def _layer_of(layer: Layer, module: Any, x: str, memory: str | None) -> str:
     """Blocks, each with its input added, and a layer norm before or after it."""
+    _refuse_unknown_activation(layer, module)
 
     def attend(name: str, dropout: str, x: str, keys: str) -> str:
         return layer.child(dropout, getattr(module, dropout), layer.child(name, getattr(module, name), x, keys, keys))
