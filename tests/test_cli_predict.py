@@ -342,7 +342,9 @@ def test_checkpoints_and_packed_output(folder, mytorch_command):
 
 
 def started(*arguments: str, cwd: Path, **pipes: object) -> subprocess.Popen:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    # Without coverage: a signal that comes while its tracer holds a lock would wait for that lock for ever.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    environment = {**inherited, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
     command = [sys.executable, str(ROOT / "cli.py"), "predict", *arguments]
     return subprocess.Popen(command, cwd=cwd, env=environment, stderr=subprocess.PIPE, **pipes)
 
