@@ -24,7 +24,7 @@ def environment(threads: int, runs: int, clock: str) -> dict[str, Any]:
     import torch
 
     return {
-        "cpu": processor(),
+        "cpu": blas.cpu_name(),
         "cores": os.cpu_count(),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
@@ -36,15 +36,6 @@ def environment(threads: int, runs: int, clock: str) -> dict[str, Any]:
         "runs": runs,
         "clock": clock,
     }
-
-
-def processor() -> str:
-    """The processor's name, as Linux tells it, else as Python does."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def conditions(about: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ from mytorch.autograd.node import Node, Pick, PrimitiveNode, new_object, next_nu
 from mytorch.autograd.primitive import BY_NUMPY_NAME, TABLE, Primitive, input_names, kept_for
 from mytorch.autograd.real import require_real
 from mytorch.backend.dtypes import common_dtype, default_float
-from mytorch.backend.scalars import as_operand, plain
+from mytorch.backend.scalars import as_operand
 
 ndarray = np.ndarray
 
@@ -225,7 +225,7 @@ def apply(primitive: Primitive, *inputs: Any, **options: Any) -> Any:
             raw.append(x)
     for name, value in options.items():
         if isinstance(value, np.generic):  # an np.float64, such as 1 / np.sqrt(8), would turn float32 to float64
-            options[name] = plain(value)
+            options[name] = value.item()
     first = raw[0]
     kernel = primitive.kernel if type(first) is ndarray else primitive.kernel_for(first)
     result = kernel(*raw, **options)

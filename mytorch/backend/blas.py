@@ -41,6 +41,22 @@ def cpu_flags(path: str = "/proc/cpuinfo") -> set[str]:
     return set()
 
 
+def cpu_name(path: str = "/proc/cpuinfo") -> str:
+    """The processor's name, as Linux tells it, else as Python does.
+
+    >>> bool(cpu_name())
+    True
+    """
+    try:
+        with open(path, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
 def choose() -> dict[str, str]:
     """The settings to load NumPy with: only those that help on this machine and that the user has not made.
 

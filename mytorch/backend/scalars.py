@@ -17,17 +17,6 @@ _float32: dict[float, Any] = {}
 _float64: dict[float, Any] = {}
 
 
-def plain(number: Any) -> Any:
-    """A number of NumPy's as Python's, which takes the type of the array that it meets; all else as it is.
-
-    An `np.float64`, such as `1 / np.sqrt(8)`, would turn a float32 array to float64.
-
-    >>> (np.ones(1, np.float32) * plain(np.float64(2))).dtype
-    dtype('float32')
-    """
-    return number.item() if isinstance(number, np.generic) else number
-
-
 def as_operand(number: float, array: Any) -> Any:
     """A number as a 0-d array of a NumPy array's type, if that is float32 or float64; else the number itself.
 

@@ -14,7 +14,6 @@ import numpy as np
 from mytorch.autograd.application import apply, convert
 from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import finfo, type_name
-from mytorch.backend.scalars import plain
 from mytorch.ops.batch_norm_kernels import BATCH_NORM, FIXED_NORM
 from mytorch.ops.clamping import clamp_min
 from mytorch.ops.dims import normalize_dim
@@ -133,7 +132,7 @@ def _to_track(running_mean: Any, running_var: Any, momentum: float) -> Any:
 def _with_fixed(input: Any, mean: Any, variance: Any, weight: Any, bias: Any, eps: float) -> Any:
     """Normalize with the given mean and variance, in the element type that is computed in."""
     dtype = _SINGLE if input.array.dtype.char == "e" else input.array.dtype
-    m, r = mean.array.astype(dtype), 1 / np.sqrt(variance.array.astype(dtype) + plain(eps))
+    m, r = mean.array.astype(dtype), 1 / np.sqrt(variance.array.astype(dtype) + float(eps))
     return _normalize("batch_norm", FIXED_NORM, input, weight, bias, m=m, r=r)
 
 

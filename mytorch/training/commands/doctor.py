@@ -144,22 +144,11 @@ def _cpu(findings: Findings) -> dict[str, Any]:
         )
     flags = blas.cpu_flags()
     return {
-        "name": _cpu_name(),
+        "name": blas.cpu_name(),
         "cores": cores,
         "features": [name for name in FLAGS_SHOWN if name in flags],
         "load": load,
     }
-
-
-def _cpu_name(path: str = "/proc/cpuinfo") -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _memory(findings: Findings, path: str = "/proc/meminfo") -> dict[str, int | bool | None]:
