@@ -34,9 +34,16 @@ class _Watch:
         self.check_nan = check_nan
         self.next_observer = next_observer
         self.node: Node | None = None  # the one whose derivatives are being computed
+        self.rests = False  # it was switched off while another observer, which came later, was at work
 
     def observe(self, node: Any) -> None:
         """Note where an operation is called, and within which derivative if it belongs to one."""
+        if self.rests:
+            if mode.observe == self.observe:  # the other one has gone
+                mode.observe = self.next_observer
+            if self.next_observer is not None:
+                self.next_observer(node)
+            return
         node.forward_stack = _calls()
         if self.node is not None:  # names and lines only: a reference to the node could close a circle
             inducing = self.node
@@ -44,7 +51,7 @@ class _Watch:
         if self.next_observer is not None:
             self.next_observer(node)
 
-    def entering(self, node: Any) -> None:
+    def entering(self, node: Any, _gradient: Any) -> None:
         self.node = node
 
     def leaving(self, node: Any, gradients: Any) -> None:
@@ -120,9 +127,14 @@ def is_anomaly_check_nan_enabled() -> bool:
 
 
 def _switch(on: bool, check_nan: bool) -> None:
-    observe = mode.observe if mode.watch is None else mode.watch.next_observer
-    mode.watch = _Watch(check_nan, observe) if on else None
-    mode.observe = mode.watch.observe if on else observe
+    watch = mode.watch
+    if watch is not None and mode.observe == watch.observe:
+        mode.observe = watch.next_observer
+    elif watch is not None:
+        watch.rests = True  # an observer that came later passes nodes on to it
+    mode.watch = _Watch(check_nan, mode.observe) if on else None
+    if on:
+        mode.observe = mode.watch.observe
 
 
 class set_detect_anomaly:  # noqa: N801 - PyTorch's name

@@ -166,6 +166,8 @@ def _in_mode(
     """Walk with recording on exactly if the gradients are to be differentiable."""
     enabled, partial = mode.enabled, mode.partial
     mode.enabled, mode.partial = create_graph, targets is not None
+    if mode.recording is not None:
+        mode.recording.begin_walk(roots)
     try:
         return walk(roots, gradients, keep_graph=keep, create_graph=create_graph, targets=targets)
     except Exception as error:
@@ -173,6 +175,8 @@ def _in_mode(
             mode.watch.failed(error)
         raise
     finally:
+        if mode.recording is not None:
+            mode.recording.end_walk()
         mode.enabled, mode.partial = enabled, partial
 
 

@@ -27,8 +27,9 @@ class _Mode(threading.local):
     """The state of one thread.
 
     - `observe` is called with every node that is recorded (anomaly detection, checkpoints, tracing).
-    - `watch` follows the walk through the graph (anomaly detection): `watch.entering(node)` before a node's derivatives
-      are computed, `watch.leaving(node, gradients)` after.
+    - `watch` follows the walk through the graph (anomaly detection): `watch.entering(node, gradient)` before a node's
+      derivatives are computed, `watch.leaving(node, gradients)` after.
+    - `recording` is told of everything that is computed; see `autograd.recording`.
     - `partial`: a backward pass is under way that looks for the gradients of certain tensors only.
     - `saved_hooks`: the `saved_tensors_hooks` in force, and `hooks_refused` the message with which they are refused.
     - `multi_hooks`: hooks on several tensors, which are told of every backward pass that begins.
@@ -38,6 +39,7 @@ class _Mode(threading.local):
     inference: bool = False
     observe: Callable[[Any], None] | None = None
     watch: Any = None
+    recording: Any = None
     partial: bool = False
     saved_hooks: Any = None
     hooks_refused: str | None = None

@@ -98,6 +98,9 @@ class Primitive:
         to_float: integers are first converted to the default floating type.
         numpy_name: the NumPy function with the same arguments, if it has another name than the primitive.
         plain_numbers: the vjps want to see an operand that is a Python number as such.
+        math: what `formulas` shows where a kernel's source does not say it: expressions in Python's spelling by the
+            name of what they are, `y` for the result, an input's name for its derivative (`g` is that of `y`, and
+            `each` stands for all of a list of inputs), other names for what these use, in order.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class Primitive:
         to_float: bool = False,
         numpy_name: str | None = None,
         plain_numbers: bool = False,
+        math: Mapping[str, str] | None = None,
     ) -> None:
         if name in TABLE:
             raise ValueError(f"the table has an entry {name!r} already")
@@ -128,6 +132,7 @@ class Primitive:
         self.differentiates = joint is not None or any(v is not None for v in self.vjps)
         self.to_float = to_float
         self.plain_numbers = plain_numbers
+        self.math = math or {}
         self.outputs = outputs
         self.differentiable = differentiable or (True,) * outputs
         self.keeps, self.keeps_out = _what_is_kept(self)

@@ -42,7 +42,7 @@ def walk(
     useful = None if targets is None else _leads_to(roots, targets)
     wanted = None if targets is None else {id(t) for t in targets if t.node is None}
     captured = {id(t.node): t for t in targets or () if t.node is not None}
-    watch = mode.watch
+    watch = mode.watch if mode.recording is None else mode.recording.walk
 
     for root, gradient in zip(roots, gradients, strict=True):
         if root.node is None:
@@ -72,7 +72,7 @@ def walk(
         else:
             edges = node.edges
         if watch is not None:
-            watch.entering(node)
+            watch.entering(node, g)
         if special or create_graph:
             if isinstance(node, Pick):
                 _deliver_to_output(pending, heap, node, g)

@@ -98,6 +98,10 @@ _elu = Primitive(
             g * xp.where(x <= 0, xp.exp(_below(xp, x) * rate) * (alpha * scale * rate), scale)
         )
     ],
+    math={
+        "y": "where(x <= 0, alpha * scale * (exp(rate * x) - 1), scale * x)",
+        "x": "where(x <= 0, g * alpha * scale * rate * exp(rate * x), g * scale)",
+    },
 )
 _softplus = Primitive(
     "softplus",
@@ -114,17 +118,32 @@ _silu = Primitive(
     lambda xp, x: smooth_kernels.silu(x) if smooth_kernels.handles(x) else (x * xp.sigmoid(x), None),
     [lambda xp, g, _out, x, aux: _silu_vjp(xp, g, x, aux)],
     aux=True,
+    math={
+        "y": "x * sigmoid(x)",
+        "s": "sigmoid(x)",
+        "x": "g * (s + x * s * (1 - s))",
+    },
 )
 _mish = Primitive(
     "mish",
     lambda xp, x: x * xp.tanh(xp.softplus(x, 1, 20)),
     [lambda xp, g, _out, x: _mish_vjp(xp, g, x)],
+    math={
+        "s": "tanh(log(1 + exp(x)))",
+        "y": "x * s",
+        "x": "g * (s + x * (1 - s ** 2) * sigmoid(x))",
+    },
 )
 _gelu = Primitive(
     "gelu",
     lambda xp, x: _gelu_forward(xp, x),
     [lambda xp, g, _out, x, aux: _gelu_vjp(xp, g, x, aux)],
     aux=True,
+    math={
+        "p": "(1 + erf(x / sqrt(2))) / 2",
+        "y": "x * p",
+        "x": "g * (p + x * exp(-x ** 2 / 2) / sqrt(2 * pi))",
+    },
 )
 _gelu_tanh = Primitive(
     "gelu_tanh",
@@ -132,6 +151,11 @@ _gelu_tanh = Primitive(
     [lambda xp, g, _out, x, aux: _gelu_tanh_vjp(xp, g, x, aux)],
     grad_name="GeluBackward0",
     aux=True,
+    math={
+        "s": "tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))",
+        "y": "x * (1 + s) / 2",
+        "x": "g * ((1 + s) / 2 + x * (1 - s ** 2) * (1 + 0.134145 * x ** 2) / sqrt(2 * pi))",
+    },
 )
 
 
@@ -189,11 +213,17 @@ _softmax = Primitive(
     "softmax",
     lambda xp, x, axis: _softmax_forward(xp, x, axis),
     [lambda xp, g, out, _x, axis: _softmax_vjp(xp, g, out, axis)],
+    math={
+        "y": "exp(x) / sum(exp(x), axis=axis, keepdims=True)",
+    },
 )
 _log_softmax = Primitive(
     "log_softmax",
     lambda xp, x, axis: _log_softmax_forward(xp, x, axis),
     [lambda xp, g, out, _x, axis: _log_softmax_vjp(xp, g, out, axis)],
+    math={
+        "y": "x - log(sum(exp(x), axis=axis, keepdims=True))",
+    },
 )
 
 

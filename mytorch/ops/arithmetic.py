@@ -52,6 +52,10 @@ _pow = Primitive(
     "power",
     [lambda xp, g, _out, x, y: _base_vjp(xp, g, x, y), lambda xp, g, out, x, y: _exponent_vjp(xp, g, out, x, y)],
     grad_name="PowBackward1",
+    math={
+        "x1": "g * x2 * x1 ** (x2 - 1)",
+        "x2": "g * y * log(x1)",
+    },
 )
 _pow_number = Primitive(
     "pow_number",
@@ -67,6 +71,9 @@ _number_pow = Primitive(
     [lambda xp, g, out, x, y: _exponent_vjp(xp, g, out, y, x), None],
     grad_name="PowBackward2",
     plain_numbers=True,
+    math={
+        "x1": "g * y * log(x2)",
+    },
 )
 _maximum = Primitive(
     "maximum",

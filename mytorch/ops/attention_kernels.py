@@ -134,7 +134,23 @@ def _gradients(
 # softmax(q k^T * scale + bias) v with q (..., L, D), k (..., S, D), v (..., S, Dv), and bias, which may be None,
 # broadcasting to (..., L, S).
 ATTENTION = Primitive(
-    "attention", _forward, [None] * 4, joint=_joint, aux=True, grad_name="ScaledDotProductFlashAttentionForCpuBackward0"
+    "attention",
+    _forward,
+    [None] * 4,
+    joint=_joint,
+    aux=True,
+    grad_name="ScaledDotProductFlashAttentionForCpuBackward0",
+    math={
+        "s": "scale * matmul(q, t(k)) + bias",
+        "p": "softmax(s)",
+        "y": "matmul(p * keep, v)",
+        "dp": "matmul(g, t(v)) * keep",
+        "ds": "p * (dp - sum(p * dp, axis=-1, keepdims=True))",
+        "q": "scale * matmul(ds, k)",
+        "k": "scale * matmul(t(ds), q)",
+        "v": "matmul(t(p * keep), g)",
+        "bias": "ds",
+    },
 )
 
 # --- several heads, with queries, keys and values side by side ------------------------------------------------------
@@ -188,6 +204,22 @@ def _packed_joint(
 
 # The input has queries, keys and values side by side in its last dimension; the result all heads side by side.
 SELF_ATTENTION = Primitive(
-    "self_attention", _packed_forward, [None] * 2, joint=_packed_joint, aux=True,
+    "self_attention",
+    _packed_forward,
+    [None] * 2,
+    joint=_packed_joint,
+    aux=True,
     grad_name="ScaledDotProductFlashAttentionForCpuBackward0",
-)  # fmt: skip
+    math={
+        "q": "chunk(x, 1)",
+        "k": "chunk(x, 2)",
+        "v": "chunk(x, 3)",
+        "s": "scale * matmul(q, t(k)) + bias",
+        "p": "softmax(s)",
+        "y": "matmul(p * keep, v)",
+        "dp": "matmul(g, t(v)) * keep",
+        "ds": "p * (dp - sum(p * dp, axis=-1, keepdims=True))",
+        "x": "beside(scale * matmul(ds, k), scale * matmul(t(ds), q), matmul(t(p * keep), g))",
+        "bias": "ds",
+    },
+)

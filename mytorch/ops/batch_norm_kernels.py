@@ -127,7 +127,24 @@ def _joint(
     return gx, r * products if needs[1] else None, sums if needs[2] else None
 
 
-BATCH_NORM = Primitive("batch_norm", _forward, [None] * 3, joint=_joint, aux=True, grad_name="NativeBatchNormBackward0")
+BATCH_NORM = Primitive(
+    "batch_norm",
+    _forward,
+    [None] * 3,
+    joint=_joint,
+    aux=True,
+    grad_name="NativeBatchNormBackward0",
+    math={
+        "y": "w * xhat + b",
+        "mu": "mean(x, axis='all but channels')",
+        "r": "1 / sqrt(mean((x - mu) ** 2, axis='all but channels') + eps)",
+        "xhat": "(x - mu) * r",
+        "gw": "g * w",
+        "x": "r * (gw - mean(gw, axis='all but channels') - xhat * mean(gw * xhat, axis='all but channels'))",
+        "w": "sum(g * xhat, axis='all but channels')",
+        "b": "sum(g, axis='all but channels')",
+    },
+)
 
 # --- with mean m and factor r given ---------------------------------------------------------------------------------
 
@@ -169,5 +186,16 @@ def _fixed_joint(
 
 
 FIXED_NORM = Primitive(
-    "batch_norm_fixed", _fixed_forward, [None] * 3, joint=_fixed_joint, aux=True, grad_name="NativeBatchNormBackward0"
+    "batch_norm_fixed",
+    _fixed_forward,
+    [None] * 3,
+    joint=_fixed_joint,
+    aux=True,
+    grad_name="NativeBatchNormBackward0",
+    math={
+        "y": "w * (x - m) * r + b",
+        "x": "g * w * r",
+        "w": "sum(g * (x - m) * r, axis='all but channels')",
+        "b": "sum(g, axis='all but channels')",
+    },
 )

@@ -67,6 +67,7 @@ _i1 = _real(
     lambda xp, x: bessel_i(xp, x, 1, False),
     [lambda xp, g, out, x: g * _slope_of_i1(xp, x, xp.bessel_i0(x), out)],
     grad_name="SpecialI1Backward0",
+    math={"x": "g * (bessel_i0(x) - y / x)"},
 )
 _i0e = _real(
     "i0e",
@@ -79,6 +80,7 @@ _i1e = _real(
     lambda xp, x: bessel_i(xp, x, 1, True),
     [lambda xp, g, out, x: g * (_slope_of_i1(xp, x, xp.i0e(x), out) - xp.sign(x) * out)],
     grad_name="SpecialI1EBackward0",
+    math={"x": "g * (i0e(x) - y / x - sign(x) * y)"},
 )
 
 

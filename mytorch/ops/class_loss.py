@@ -30,6 +30,7 @@ _pick = Primitive(
     "pick",
     lambda xp, x, target: x[xp.arange(len(target)), target],
     [lambda xp, g, _out, x_shape, target: xp.put_picked(g, target, x_shape)],
+    math={"y": "pick(x, target)"},
 )
 _put_picked = Primitive(
     "put_picked",
@@ -41,6 +42,10 @@ _nll = Primitive(
     "nll_loss",
     lambda xp, x, target, weights, norm: _nll_forward(x[xp.arange(len(target)), target], weights, norm),
     [lambda xp, g, _out, x_shape, target, weights, norm: xp.put_picked(-_for_rows(g, weights, norm), target, x_shape)],
+    math={
+        "y": "-total('rows', weights * pick(x, target)) / norm",
+        "x": "put_picked(-weights * g / norm, target, shape(x))",
+    },
 )
 _cross_entropy = Primitive(
     "cross_entropy",
@@ -52,6 +57,11 @@ _cross_entropy = Primitive(
     ],
     grad_name="NllLossBackward0",
     aux=True,
+    math={
+        "p": "softmax(x, 1)",
+        "y": "-total('rows', weights * log(pick(p, target))) / norm",
+        "x": "weights * g / norm * (p - onehot(target))",
+    },
 )
 
 

@@ -39,6 +39,9 @@ _lerp_number = Primitive(
         lambda xp, g, _out, _x, _end, weight: g * weight,
     ],
     grad_name="LerpBackward0",
+    math={
+        "y": "x + weight * (end - x)",
+    },
 )
 _lerp = Primitive(
     "lerp",
@@ -49,6 +52,9 @@ _lerp = Primitive(
         lambda xp, g, _out, x, end, _weight: g * (end - x),
     ],
     grad_name="LerpBackward1",
+    math={
+        "y": "x + weight * (end - x)",
+    },
 )
 _addmm = Primitive(
     "addmm",
@@ -58,6 +64,11 @@ _addmm = Primitive(
         lambda xp, g, _out, _x, _a, b, beta, alpha: xp.matmul(g, xp.t(b)) * alpha,
         lambda xp, g, _out, _x, a, _b, beta, alpha: xp.matmul(xp.t(a), g) * alpha,
     ],
+    math={
+        "y": "beta * x + alpha * matmul(a, b)",
+        "a": "alpha * matmul(g, t(b))",
+        "b": "alpha * matmul(t(a), g)",
+    },
 )
 
 

@@ -33,7 +33,16 @@ def _contract_joint(xp: Any, g: Any, _out: Any, *xs: Any, needs: Any, terms: tup
 
 
 # Every letter stands at most once in a term, and every letter of a term is in another term or in the result.
-_contract = Primitive("contract", _contract_forward, joint=_contract_joint, grad_name="EinsumBackward0")
+_contract = Primitive(
+    "contract",
+    _contract_forward,
+    joint=_contract_joint,
+    grad_name="EinsumBackward0",
+    math={
+        "y": "contract(xs)",
+        "each": "contract_others(g, x)",
+    },
+)
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:

@@ -76,11 +76,42 @@ def _kernel_joint(
     )
 
 
-_convolution = Primitive("convolution", _forward, [None] * 3, joint=_joint)
-_convolution_back = Primitive(
-    "convolution_back", _back_forward, [None] * 3, joint=_back_joint, grad_name="ConvolutionBackward0"
+_convolution = Primitive(
+    "convolution",
+    _forward,
+    [None] * 3,
+    joint=_joint,
+    math={
+        "y": "total('c, k', x[n, c, s * o + k] * w[m, c, k]) + b[m]",
+        "x": "total('m, o, k with s·o + k = i', g[n, m, o] * w[m, c, k])",
+        "w": "total('n, o', g[n, m, o] * x[n, c, s * o + k])",
+        "b": "total('n, o', g[n, m, o])",
+    },
 )
-_convolution_kernel = Primitive("convolution_kernel", _kernel_forward, [None] * 2, joint=_kernel_joint)
+_convolution_back = Primitive(
+    "convolution_back",
+    _back_forward,
+    [None] * 3,
+    joint=_back_joint,
+    grad_name="ConvolutionBackward0",
+    math={
+        "y": "total('m, o, k with s·o + k = i', x[n, m, o] * w[m, c, k]) + b[c]",
+        "x": "total('c, k', g[n, c, s * o + k] * w[m, c, k])",
+        "w": "total('n, o', x[n, m, o] * g[n, c, s * o + k])",
+        "b": "total('n, i', g[n, c, i])",
+    },
+)
+_convolution_kernel = Primitive(
+    "convolution_kernel",
+    _kernel_forward,
+    [None] * 2,
+    joint=_kernel_joint,
+    math={
+        "y": "total('n, o', x2[n, m, o] * x1[n, c, s * o + k])",
+        "x1": "total('m, o, k with s·o + k = i', x2[n, m, o] * g[m, c, k])",
+        "x2": "total('c, k', x1[n, c, s * o + k] * g[m, c, k])",
+    },
+)
 _sum_channels = Primitive(
     "sum_channels",
     lambda xp, x: sum_of_rows(xp, channels_last(x)),

@@ -48,7 +48,12 @@ def _cumprod_vjp(xp: Any, g: Any, out: Any, x: Any, axis: int) -> Any:
 
 _cumsum = Primitive("cumsum", _cumsum_forward, [lambda xp, g, _out, _x, axis: _from_the_end(xp, g, axis)])
 _cumprod = Primitive(
-    "cumprod", lambda xp, x, axis: xp.cumprod(x, axis=axis, dtype=x.dtype).reshape(x.shape), [_cumprod_vjp]
+    "cumprod",
+    lambda xp, x, axis: xp.cumprod(x, axis=axis, dtype=x.dtype).reshape(x.shape),
+    [_cumprod_vjp],
+    math={
+        "x": "flip(cumsum(flip(g * y, axis), axis), axis) / x",
+    },
 )
 
 

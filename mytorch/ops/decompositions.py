@@ -57,6 +57,11 @@ _cholesky = Primitive(
     _cholesky_forward,
     [lambda xp, g, out, _x, whole: _cholesky_vjp(xp, g, out)],
     grad_name="LinalgCholeskyExBackward0",
+    math={
+        "a": "tril(matmul(t(y), g), 0)",
+        "s": "(a + t(tril(a, -1))) / 2",
+        "x": "matmul(matmul(t(inverse(y)), s), inverse(y))",
+    },
 )
 
 
@@ -201,6 +206,10 @@ _qr = Primitive(
     [lambda xp, g, _out, x, mode, aux: _qr_vjp(xp, g, x, mode, aux)],
     outputs=2,
     aux=True,
+    math={
+        "m": "matmul(y2, t(g2)) - matmul(t(g1), y1)",
+        "x": "matmul(g1 + matmul(y1, tril(m, 0) + t(tril(m, -1))), t(inverse(y2)))",
+    },
 )
 
 

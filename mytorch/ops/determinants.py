@@ -47,6 +47,9 @@ _det = Primitive(
     "linalg_det",
     lambda xp, x: np.asarray(xp.linalg.det(x)),
     [lambda xp, g, out, x: _matrices(g) * _cofactors(xp, out, x)],
+    math={
+        "x": "g * y * t(inverse(x))",
+    },
 )
 
 
@@ -65,6 +68,9 @@ _slogdet = Primitive(
     _slogdet_forward,
     [lambda xp, g, _out, x: _slogdet_vjp(xp, g, x)],
     outputs=2,
+    math={
+        "x": "g2 * t(inverse(x))",
+    },
 )
 
 

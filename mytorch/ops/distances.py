@@ -26,6 +26,10 @@ _largest = Primitive(
     lambda xp, x: xp.max(xp.abs(x), axis=-1) if x.shape[-1] else xp.zeros(x.shape[:-1], dtype=x.dtype),
     [lambda xp, g, out, x: _largest_vjp(xp, xp.expand_dims(g, x.ndim - 1), xp.expand_dims(out, x.ndim - 1), x)],
     grad_name="CdistBackward0",
+    math={
+        "y": "max(abs(x), axis=-1)",
+        "x": "where(abs(x) == y, g * sign(x), 0)",
+    },
 )
 
 

@@ -50,7 +50,12 @@ _asinh = _real("asinh", "arcsinh", [lambda xp, g, _out, x: g * xp.rsqrt(x * x + 
 _acosh = _real("acosh", "arccosh", [lambda xp, g, _out, x: g * xp.rsqrt(x * x - 1)])
 _atanh = _real("atanh", "arctanh", [lambda xp, g, _out, x: g / (1 - x * x)])
 _erf = _real("erf", special.erf, [lambda xp, g, _out, x: g * _TWO_BY_ROOT_PI * xp.exp(-x * x)])
-_sigmoid = _real("sigmoid", lambda xp, x: _sigmoid_forward(xp, x), [lambda xp, g, out, _x: xp.sigmoid_backward(g, out)])
+_sigmoid = _real(
+    "sigmoid",
+    lambda xp, x: _sigmoid_forward(xp, x),
+    [lambda xp, g, out, _x: xp.sigmoid_backward(g, out)],
+    math={"y": "1 / (1 + exp(-x))"},
+)
 
 # The derivatives that networks use most have entries of their own: in one buffer they take half the time.
 _tanh_backward = Primitive(
@@ -60,6 +65,9 @@ _tanh_backward = Primitive(
         lambda xp, gg, _out, _g, out: xp.tanh_backward(gg, out),
         lambda xp, gg, _out, g, out: gg * g * (-2 * out),
     ],
+    math={
+        "y": "x1 * (1 - x2 ** 2)",
+    },
 )
 _sigmoid_backward = Primitive(
     "sigmoid_backward",
@@ -68,11 +76,17 @@ _sigmoid_backward = Primitive(
         lambda xp, gg, _out, _g, out: xp.sigmoid_backward(gg, out),
         lambda xp, gg, _out, g, out: gg * g * (1 - 2 * out),
     ],
+    math={
+        "y": "x1 * x2 * (1 - x2)",
+    },
 )
 _threshold_backward = Primitive(
     "threshold_backward",
     lambda xp, g, out: _threshold_backward_forward(xp, g, out),
     [lambda xp, gg, _out, _g, out: xp.threshold_backward(gg, out), None],
+    math={
+        "y": "where(x2 > 0, x1, 0)",
+    },
 )
 
 # Functions that keep the input's type.
@@ -83,6 +97,9 @@ _relu = Primitive(
     "relu",
     lambda xp, x: extremes.maximum(x, 0) if x.size >= extremes.FEW else xp.maximum(x, as_operand(0, x)),
     [lambda xp, g, out, _x: xp.threshold_backward(g, out)],
+    math={
+        "y": "maximum(x, 0)",
+    },
 )
 _sign = Primitive("sign", lambda xp, x: _sign_forward(xp, x), [lambda xp, g, _out, _x: xp.zeros_like(g)])
 

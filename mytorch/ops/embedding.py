@@ -47,6 +47,9 @@ _embedding = Primitive(
     "embedding",
     _embedding_forward,
     [lambda xp, g, _out, x_shape, index, factor: xp.embedding_back(g, index, factor, x_shape[0])],
+    math={
+        "y": "embedding_scaled(x, index, None)",
+    },
 )
 _embedding_back = Primitive(
     "embedding_back",

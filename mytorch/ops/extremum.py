@@ -19,21 +19,39 @@ _amax = Primitive(
     "amax",
     lambda xp, x, axis, keepdims: xp.max(x, axis=axis, keepdims=keepdims),
     [lambda xp, g, out, x, axis, keepdims: _extremum_vjp(xp, g, out, x, axis, keepdims)],
+    math={
+        "x": "where(x == y, g / sum(x == y, axis=axis, keepdims=True), 0)",
+    },
 )
 _amin = Primitive(
     "amin",
     lambda xp, x, axis, keepdims: xp.min(x, axis=axis, keepdims=keepdims),
     [lambda xp, g, out, x, axis, keepdims: _extremum_vjp(xp, g, out, x, axis, keepdims)],
+    math={
+        "x": "where(x == y, g / sum(x == y, axis=axis, keepdims=True), 0)",
+    },
 )
 _argmax = Primitive("argmax", lambda xp, x, axis, keepdims: xp.argmax(x, axis=axis, keepdims=keepdims))
 _argmin = Primitive("argmin", lambda xp, x, axis, keepdims: xp.argmin(x, axis=axis, keepdims=keepdims))
 
 # Of all elements: NaN shares its gradient among the NaNs.
 _max = Primitive(
-    "max", lambda xp, x: xp.max(x), [lambda xp, g, out, x: _share_evenly(xp, g, out, x)], grad_name="MaxBackward1"
+    "max",
+    lambda xp, x: xp.max(x),
+    [lambda xp, g, out, x: _share_evenly(xp, g, out, x)],
+    grad_name="MaxBackward1",
+    math={
+        "x": "where(x == y, g / sum(x == y), 0)",
+    },
 )
 _min = Primitive(
-    "min", lambda xp, x: xp.min(x), [lambda xp, g, out, x: _share_evenly(xp, g, out, x)], grad_name="MinBackward1"
+    "min",
+    lambda xp, x: xp.min(x),
+    [lambda xp, g, out, x: _share_evenly(xp, g, out, x)],
+    grad_name="MinBackward1",
+    math={
+        "x": "where(x == y, g / sum(x == y), 0)",
+    },
 )
 # Over one dimension, for given indices: the gradient goes to the element that was chosen, and to no equal one.
 _max_dim = Primitive(

@@ -21,11 +21,22 @@ _LOG_PI = math.log(math.pi)
 
 _lgamma = Primitive("lgamma", gamma_kernels.lgamma, [lambda xp, g, _out, x: g * xp.digamma(x)], to_float=True)
 _digamma = Primitive("digamma", gamma_kernels.digamma, [lambda xp, g, _out, x: g * xp.polygamma(x, 1)], to_float=True)
-_polygamma = Primitive("polygamma", gamma_kernels.polygamma, [lambda xp, g, _out, x, n: g * xp.polygamma(x, n + 1)])
+_polygamma = Primitive(
+    "polygamma",
+    gamma_kernels.polygamma,
+    [lambda xp, g, _out, x, n: g * xp.polygamma(x, n + 1)],
+    math={
+        "y": "polygamma(x, n)",
+    },
+)
 _mvlgamma = Primitive(
     "mvlgamma",
     lambda xp, x, p: _over_dimensions(xp.lgamma, x, p) + _LOG_PI * p * (p - 1) / 4,
     [lambda xp, g, _out, x, p: g * _over_dimensions(xp.digamma, x, p)],
+    math={
+        "y": "p * (p - 1) / 4 * log(pi) + total('k = 0 … p - 1', lgamma(x - k / 2))",
+        "x": "g * total('k = 0 … p - 1', digamma(x - k / 2))",
+    },
 )
 _zeta = Primitive(
     "zeta",

@@ -60,6 +60,8 @@ def become(x: Any, result: Any) -> Any:
         result = result.to(x.dtype)
     np.copyto(x.array, result.array)
     x.changed()
+    if mode.recording is not None:
+        mode.recording.written(x.array, result.array)
     if mode.enabled:
         _take_history(x, result)
     return x
@@ -93,6 +95,8 @@ def write(x: Any, values: Any) -> Any:
     check_writable(x)
     np.copyto(x.array, values, casting="unsafe")
     x.changed()
+    if mode.recording is not None:
+        mode.recording.written(x.array, None)
     if mode.enabled:
         _take_history(x, None)
     return x

@@ -49,6 +49,9 @@ _outer = Primitive(
     lambda xp, x, y: xp.multiply(xp.expand_dims(x, 1), y),
     [lambda xp, g, _out, _x, y: xp.mv(g, y), lambda xp, g, _out, x, _y: xp.mv(xp.t(g), x)],
     grad_name="MulBackward0",
+    math={
+        "y": "outer(x1, x2)",
+    },
 )
 
 
@@ -62,7 +65,14 @@ def _ones(n: int, kind: str) -> Any:
     return np.ones(n, kind)
 
 
-_sum_rows = Primitive("sum_rows", _sum_rows_forward, [lambda xp, g, _out, x_shape: xp.expand(g, x_shape)])
+_sum_rows = Primitive(
+    "sum_rows",
+    _sum_rows_forward,
+    [lambda xp, g, _out, x_shape: xp.expand(g, x_shape)],
+    math={
+        "y": "sum(x, axis=0)",
+    },
+)
 
 
 def _linear_forward(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
@@ -90,7 +100,18 @@ def _as_matrix(xp: Any, x: Any) -> Any:
 
 
 # Of one name for each shape of input, with and without bias, because PyTorch computes them in different ways.
-_linear = Primitive("linear", _linear_forward, joint=_linear_joint, grad_name="AddmmBackward0")
+_linear = Primitive(
+    "linear",
+    _linear_forward,
+    joint=_linear_joint,
+    grad_name="AddmmBackward0",
+    math={
+        "y": "matmul(x, t(weight)) + bias",
+        "x": "matmul(g, weight)",
+        "weight": "matmul(t(g), x)",
+        "bias": "sum(g, axis=0)",
+    },
+)
 _linear_no_bias = variant(_linear, "linear_no_bias", "MmBackward0")
 _linear_batched = variant(_linear, "linear_batched", "ViewBackward0")
 _linear_batched_no_bias = variant(_linear, "linear_batched_no_bias", "UnsafeViewBackward0")

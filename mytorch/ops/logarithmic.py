@@ -31,6 +31,9 @@ _xlogy = Primitive(
         lambda xp, g, _out, x, y: g * x / y,
     ],
     to_float=True,
+    math={
+        "y": "x1 * log(x2)",
+    },
 )
 _xlog1py = Primitive(
     "xlog1py",
@@ -41,6 +44,9 @@ _xlog1py = Primitive(
     ],
     grad_name="SpecialXlog1PyBackward0",
     to_float=True,
+    math={
+        "y": "x1 * log(1 + x2)",
+    },
 )
 _entr = Primitive(
     "entr",
@@ -56,6 +62,9 @@ _logaddexp = Primitive(
         lambda xp, g, _out, x, y: g / (1 + xp.exp(y - x)),
         lambda xp, g, _out, x, y: g / (1 + xp.exp(x - y)),
     ],
+    math={
+        "y": "log(exp(x1) + exp(x2))",
+    },
 )
 _logaddexp2 = Primitive(
     "logaddexp2",
@@ -74,8 +83,20 @@ _logit = Primitive(
     "logit",
     lambda xp, x, low, high: _logit_forward(xp, x, low, high),
     [lambda xp, g, _out, x, low, high: _logit_vjp(xp, g, x, low, high)],
+    math={
+        "y": "log(x / (1 - x))",
+    },
 )
-_sinc = Primitive("sinc", "sinc", [lambda xp, g, _out, x: g * _sinc_slope(xp, x)], to_float=True)
+_sinc = Primitive(
+    "sinc",
+    "sinc",
+    [lambda xp, g, _out, x: g * _sinc_slope(xp, x)],
+    to_float=True,
+    math={
+        "y": "sin(pi * x) / (pi * x)",
+        "x": "g * (cos(pi * x) - y) / x",
+    },
+)
 
 
 def _times_log(xp: Any, x: Any, y: Any, log: Any) -> Any:

@@ -29,7 +29,13 @@ __all__ = [
 
 
 def _difference_loss(
-    name: str, value: Callable[..., Any], slope: Callable[..., Any], total: Callable[..., Any] | None = None
+    name: str,
+    value: Callable[..., Any],
+    slope: Callable[..., Any],
+    total: Callable[..., Any] | None = None,
+    *,
+    math_value: str,
+    math_slope: str,
 ) -> Primitive:
     """The loss `value(xp, d, size)` with derivative `slope(xp, d, size)`, reduced; `size` is its parameter.
 
@@ -50,7 +56,16 @@ def _difference_loss(
         g = slope(xp, d, size) * g
         return g if needs[0] else None, -g if needs[1] else None
 
-    return Primitive(name, forward, joint=joint, aux=True)
+    # Under `d` and `n` a formula says the difference, and by how much the sum is divided.
+    mathematics = {
+        "d": "x1 - x2",
+        "n": "count(shape(x1), None) if reduction == 'mean' else 1",
+        "v": math_value,
+        "y": "v if reduction == 'none' else sum(v) / n",
+        "x1": f"g * ({math_slope}) / n",
+        "x2": f"-g * ({math_slope}) / n",
+    }
+    return Primitive(name, forward, joint=joint, aux=True, math=mathematics)
 
 
 _mse = _difference_loss(
@@ -58,21 +73,29 @@ _mse = _difference_loss(
     lambda xp, d, _: d * d,
     lambda xp, d, _: d + d,
     lambda xp, d: _sum_of_squares(xp, d),
+    math_value="d ** 2",
+    math_slope="2 * d",
 )
 _l1 = _difference_loss(
     "l1_loss",
     lambda xp, d, _: xp.abs(d),
     lambda xp, d, _: xp.sign(d),
+    math_value="abs(d)",
+    math_slope="sign(d)",
 )
 _smooth_l1 = _difference_loss(
     "smooth_l1_loss",
     lambda xp, d, beta: _huber_value(xp, d, beta) / beta,
     lambda xp, d, beta: xp.hardtanh(d / beta, -1, 1),
+    math_value="where(abs(d) < size, d ** 2 / (2 * size), abs(d) - size / 2)",
+    math_slope="clip(d / size, -1, 1)",
 )
 _huber = _difference_loss(
     "huber_loss",
     lambda xp, d, delta: _huber_value(xp, d, delta),
     lambda xp, d, delta: xp.hardtanh(d, -delta, delta),
+    math_value="where(abs(d) < size, d ** 2 / 2, size * (abs(d) - size / 2))",
+    math_slope="clip(d, -size, size)",
 )
 
 

@@ -80,6 +80,13 @@ _lu_factor = Primitive(
     differentiable=(True, False),
     aux=True,
     grad_name="LinalgLuFactorExBackward0",
+    math={
+        "y": "linalg_lu_factor(x)",
+        "l": "unit_lower(y1)",
+        "u": "triu(y1, 0)",
+        "m": "tril(matmul(t(l), tril(g1, -1)), -1) + triu(matmul(triu(g1, 0), t(u)), 0)",
+        "x": "matmul(permutation(y2), matmul(matmul(t(inverse(l)), m), t(inverse(u))))",
+    },
 )
 
 

@@ -57,7 +57,15 @@ def _exp_vjp(xp: Any, g: Any, x: Any) -> Any:
     return xp.slice_axis(xp.slice_axis(both, axis - 1, 0, n), axis, n, 2 * n)
 
 
-_matrix_exp = Primitive("linalg_matrix_exp", _exp_forward, [lambda xp, g, _out, x: _exp_vjp(xp, g, x)])
+_matrix_exp = Primitive(
+    "linalg_matrix_exp",
+    _exp_forward,
+    [lambda xp, g, _out, x: _exp_vjp(xp, g, x)],
+    math={
+        "a": "t(x)",
+        "x": "upper_right(linalg_matrix_exp(blocks(a, g, 0, a)))",
+    },
+)
 
 
 def matrix_exp(input: Tensor) -> Tensor:

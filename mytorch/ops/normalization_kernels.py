@@ -140,7 +140,24 @@ def _channel_gradients(xp: Any, g: Any, x: Any, w: Any, needs: Any, groups: int,
 
 def _by_channel(name: str, grad_name: str) -> Primitive:
     """Normalization of each group of channels of each sample."""
-    return Primitive(name, _channel_forward, [None] * 3, joint=_channel_joint, aux=True, grad_name=grad_name)
+    return Primitive(
+        name,
+        _channel_forward,
+        [None] * 3,
+        joint=_channel_joint,
+        aux=True,
+        grad_name=grad_name,
+        math={
+            "y": "w * xhat + b",
+            "mu": "mean(x, axis='each group')",
+            "r": "1 / sqrt(mean((x - mu) ** 2, axis='each group') + eps)",
+            "xhat": "(x - mu) * r",
+            "gw": "g * w",
+            "x": "r * (gw - mean(gw, axis='each group') - xhat * mean(gw * xhat, axis='each group'))",
+            "w": "sum(g * xhat, axis='all but channels')",
+            "b": "sum(g, axis='all but channels')",
+        },
+    )
 
 
 GROUP_NORM = _by_channel("group_norm", "NativeGroupNormBackward0")
@@ -213,9 +230,40 @@ def _row_joint(
 
 
 LAYER_NORM = Primitive(
-    "layer_norm", _row_forward, [None] * 3, joint=_row_joint, aux=True, grad_name="NativeLayerNormBackward0"
+    "layer_norm",
+    _row_forward,
+    [None] * 3,
+    joint=_row_joint,
+    aux=True,
+    grad_name="NativeLayerNormBackward0",
+    math={
+        "y": "w * xhat + b",
+        "mu": "mean(x, axis='the normalized dims')",
+        "r": "1 / sqrt(mean((x - mu) ** 2, axis='the normalized dims') + eps)",
+        "xhat": "(x - mu) * r",
+        "gw": "g * w",
+        "x": "r * (gw - mean(gw, axis='the normalized dims') - xhat * mean(gw * xhat, axis='the normalized dims'))",
+        "w": "sum(g * xhat, axis='the other dims')",
+        "b": "sum(g, axis='the other dims')",
+    },
 )
-RMS_NORM = Primitive("rms_norm", _row_forward, [None] * 3, joint=_row_joint, aux=True, grad_name="MulBackward0")
+RMS_NORM = Primitive(
+    "rms_norm",
+    _row_forward,
+    [None] * 3,
+    joint=_row_joint,
+    aux=True,
+    grad_name="MulBackward0",
+    math={
+        "y": "w * xhat + b",
+        "r": "1 / sqrt(mean(x ** 2, axis='the normalized dims') + eps)",
+        "xhat": "x * r",
+        "gw": "g * w",
+        "x": "r * (gw - xhat * mean(gw * xhat, axis='the normalized dims'))",
+        "w": "sum(g * xhat, axis='the other dims')",
+        "b": "sum(g, axis='the other dims')",
+    },
+)
 
 # --- differentiated again -------------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ _repeat = Primitive(
     lambda xp, x, repeats: xp.tile(x, repeats),
     [lambda xp, g, _out, x_shape, repeats: _repeat_vjp(xp, g, x_shape, repeats)],
     numpy_name="tile",
+    math={"x": "sum_to(g, shape(x))"},
 )
 _roll = Primitive(
     "roll",

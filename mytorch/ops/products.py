@@ -34,6 +34,9 @@ _addmv = Primitive(
         lambda xp, g, _out, _x, _product, beta, alpha: g * beta,
         lambda xp, g, _out, _x, _product, beta, alpha: g * alpha,
     ],
+    math={
+        "y": "beta * x + alpha * product",
+    },
 )
 _addr = variant(_addmv, "addr", "AddrBackward0")
 _addbmm = variant(_addmv, "addbmm", "AddbmmBackward0")

@@ -28,11 +28,17 @@ if TYPE_CHECKING:
 def _flat(name: str, inputs: int) -> Primitive:
     """A table entry for a result whose gradients by its inputs are 0."""
     if inputs == 1:
-        return Primitive(name, lambda xp, x: xp.zeros_like(x), [lambda xp, g, _out, x: xp.zeros_like(x)])
+        return Primitive(
+            name,
+            lambda xp, x: xp.zeros_like(x),
+            [lambda xp, g, _out, x: xp.zeros_like(x)],
+            math={"y": f"{name}(x)"},
+        )
     return Primitive(
         name,
         lambda xp, x, y: xp.zeros_like(x) + xp.zeros_like(y),
         [lambda xp, g, _out, x, _y: xp.zeros_like(x), lambda xp, g, _out, _x, y: xp.zeros_like(y)],
+        math={"y": f"{name}(x1, x2)"},
     )
 
 

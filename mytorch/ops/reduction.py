@@ -40,18 +40,29 @@ _sum = Primitive(
     "sum",
     _sum_forward,
     [lambda xp, g, _out, x_shape, axis, keepdims: _spread(xp, g, x_shape, axis, keepdims)],
+    math={
+        "y": "sum(x, axis=axis, keepdims=keepdims)",
+    },
 )
 _sum_dim = variant(_sum, "sum_dim", "SumBackward1")
 _mean = Primitive(
     "mean",
     _mean_forward,
     [lambda xp, g, _out, x_shape, axis, keepdims: _spread(xp, g / count(x_shape, axis), x_shape, axis, keepdims)],
+    math={
+        "y": "mean(x, axis=axis, keepdims=keepdims)",
+    },
 )
 _mean_dim = variant(_mean, "mean_dim", "MeanBackward1")
 _var = Primitive(
     "var",
     lambda xp, x, axis, keepdims, correction: _var_forward(xp, x, axis=axis, keepdims=keepdims, correction=correction),
     [lambda xp, g, _out, x, axis, keepdims, correction: _var_vjp(xp, g, x, axis, keepdims, correction)],
+    math={
+        "d": "x - mean(x, axis=axis, keepdims=True)",
+        "y": "sum(d ** 2, axis=axis, keepdims=True) / (count(shape(x), axis) - correction)",
+        "x": "2 * g * d / (count(shape(x), axis) - correction)",
+    },
 )
 _std = Primitive(
     "std",
@@ -63,6 +74,11 @@ _std = Primitive(
             xp, xp.where(out == 0, 0, g / (2 * nonzero(xp, out))), x, axis, keepdims, correction
         )
     ],
+    math={
+        "d": "x - mean(x, axis=axis, keepdims=True)",
+        "y": "sqrt(sum(d ** 2, axis=axis, keepdims=True) / (count(shape(x), axis) - correction))",
+        "x": "g * d / ((count(shape(x), axis) - correction) * y)",
+    },
 )
 _logsumexp = Primitive(
     "logsumexp",
@@ -72,11 +88,18 @@ _logsumexp = Primitive(
             restore(xp, g, x.shape, axis, keepdims) * xp.exp(x - restore(xp, out, x.shape, axis, keepdims))
         )
     ],
+    math={
+        "y": "log(sum(exp(x), axis=axis, keepdims=True))",
+    },
 )
 _prod = Primitive(
     "prod",
     lambda xp, x, axis, keepdims: xp.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
     [lambda xp, g, out, x, axis, keepdims: _prod_vjp(xp, g, out, x, axis, keepdims)],
+    math={
+        "y": "prod(x, axis=axis, keepdims=True)",
+        "x": "g * y / x",
+    },
 )
 _prod_dim = variant(_prod, "prod_dim", "ProdBackward1")
 _vector_norm = Primitive(
@@ -87,6 +110,10 @@ _vector_norm = Primitive(
             xp, restore(xp, g, x.shape, axis, keepdims), restore(xp, out, x.shape, axis, keepdims), x, p, axis
         )
     ],
+    math={
+        "y": "sum(abs(x) ** p, axis=axis, keepdims=True) ** (1 / p)",
+        "x": "g * sign(x) * (abs(x) / y) ** (p - 1)",
+    },
 )
 _any = Primitive("any", lambda xp, x, axis, keepdims: xp.any(x, axis=axis, keepdims=keepdims))
 _all = Primitive("all", lambda xp, x, axis, keepdims: xp.all(x, axis=axis, keepdims=keepdims))

@@ -56,7 +56,15 @@ def _logcumsumexp_vjp(xp: Any, g: Any, out: Any, x: Any, axis: int) -> Any:
     return part(1) - part(-1)
 
 
-_logcumsumexp = Primitive("logcumsumexp", _logcumsumexp_forward, [_logcumsumexp_vjp])
+_logcumsumexp = Primitive(
+    "logcumsumexp",
+    _logcumsumexp_forward,
+    [_logcumsumexp_vjp],
+    math={
+        "y": "log(cumsum(exp(x), axis))",
+        "x": "exp(x) * flip(cumsum(flip(g * exp(-y), axis), axis), axis)",
+    },
+)
 
 
 def _running_extremum(name: str, primitive: Primitive, ufunc: Any, x: Any, dim: int) -> tuple[Any, Any]:

@@ -33,6 +33,9 @@ _index_select = Primitive(
     lambda xp, x, index, axis: xp.take(x, index, axis),
     [lambda xp, g, _out, x_shape, index, axis: xp.index_back(g, index, axis, x_shape), None],
     numpy_name="take",
+    math={
+        "y": "index_select(x, index, axis)",
+    },
 )
 _index_back = Primitive(
     "index_back",

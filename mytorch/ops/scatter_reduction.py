@@ -83,6 +83,10 @@ _product = Primitive(
         _factor_vjp,
     ],
     grad_name="ScatterReduceBackward0",
+    math={
+        "x": "g * y / x",
+        "source": "gather(g * y, index, axis) / source",
+    },
 )
 
 # --- the largest and the smallest -----------------------------------------------------------------------------------
@@ -111,6 +115,11 @@ _largest, _smallest = (
         lambda xp, x, index, source, axis, ufunc=ufunc: _combined(xp, ufunc, x, index, source, axis),
         [_kept_vjp, None, _scattered_vjp],
         grad_name="ScatterReduceBackward0",
+        math={
+            "n": "ties(x, source, y)",
+            "x": "where(x == y, g / n, 0)",
+            "source": "where(source == gather(y, index, axis), gather(g / n, index, axis), 0)",
+        },
     )
     for name, ufunc in (("largest", "maximum"), ("smallest", "minimum"))
 )

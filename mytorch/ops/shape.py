@@ -74,6 +74,7 @@ _permute = Primitive(
     lambda xp, x, axes: xp.transpose(x, axes),
     [lambda xp, g, _out, _x, axes: xp.permute(g, _inverse(axes))],
     view=True,
+    math={"x": "permute(g, axes)"},
 )
 _transpose = Primitive(
     "transpose",
@@ -141,7 +142,15 @@ def _cat_joint(xp: Any, g: Any, _out: Any, *xs_shape: Any, needs: Any, axis: int
     return gradients
 
 
-_cat = Primitive("cat", lambda xp, *xs, axis: xp.concatenate(xs, axis=axis), joint=_cat_joint)
+_cat = Primitive(
+    "cat",
+    lambda xp, *xs, axis: xp.concatenate(xs, axis=axis),
+    joint=_cat_joint,
+    math={
+        "y": "concatenate(xs)",
+        "each": "part_of(g, x)",
+    },
+)
 
 
 def _stack_joint(xp: Any, g: Any, _out: Any, *xs_shape: Any, needs: Any, axis: int) -> list[Any]:
@@ -149,7 +158,15 @@ def _stack_joint(xp: Any, g: Any, _out: Any, *xs_shape: Any, needs: Any, axis: i
     return [None if s is None else xp.reshape(s, shape) for s, shape in zip(slices, xs_shape, strict=True)]
 
 
-_stack = Primitive("stack", lambda xp, *xs, axis: xp.stack(xs, axis=axis), joint=_stack_joint)
+_stack = Primitive(
+    "stack",
+    lambda xp, *xs, axis: xp.stack(xs, axis=axis),
+    joint=_stack_joint,
+    math={
+        "y": "stack(xs)",
+        "each": "part_of(g, x)",
+    },
+)
 
 
 def _inverse(axes: Shape) -> Shape:

@@ -45,6 +45,11 @@ _solve = Primitive(
     lambda xp, a, b: _despite_singular(xp, functools.partial(_solved, xp, b), a),
     joint=lambda xp, g, out, a, _b, *, needs: _solve_joint(xp, g, out, a, needs),
     grad_name="LinalgSolveExBackward0",
+    math={
+        "y": "matmul(inverse(a), b)",
+        "b": "matmul(t(inverse(a)), g)",
+        "a": "-matmul(matmul(t(inverse(a)), g), t(y))",
+    },
 )
 
 

@@ -67,6 +67,11 @@ _eigh = Primitive(
     [lambda xp, g, _out, x, triangle, aux: _eigh_vjp(xp, g, x, triangle, aux)],
     outputs=2,
     aux=True,
+    math={
+        "e": "outer_difference(y1)",
+        "m": "matmul(t(y2), g2)",
+        "x": "matmul(matmul(y2, diag(g1) + off_diagonal((m - t(m)) / (2 * e))), t(y2))",
+    },
 )
 
 
@@ -196,6 +201,14 @@ _svd = Primitive(
     [lambda xp, g, _out, x, full_matrices, aux: _svd_vjp(xp, g, x, aux)],
     outputs=3,
     aux=True,
+    math={
+        "e": "outer_difference(y2 ** 2)",
+        "m": "matmul(t(y1), g1)",
+        "k": "matmul(y3, t(g3))",
+        "a": "off_diagonal((m - t(m)) / e)",
+        "b": "off_diagonal((k - t(k)) / e)",
+        "x": "matmul(matmul(y1, a * y2 + diag(g2) + column(y2) * b), y3)",
+    },
 )
 
 

@@ -45,6 +45,11 @@ _solve_triangular = Primitive(
     "linalg_solve_triangular",
     _forward,
     joint=lambda xp, g, out, a, _b, *, needs, upper: _joint(xp, g, out, a, needs, upper),
+    math={
+        "y": "matmul(inverse(a), b)",
+        "b": "matmul(t(inverse(a)), g)",
+        "a": "-matmul(matmul(t(inverse(a)), g), t(y))",
+    },
 )
 
 

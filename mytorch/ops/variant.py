@@ -25,4 +25,5 @@ def variant(of: Primitive, name: str, grad_name: str) -> Primitive:
         view=of.view,
         to_float=of.to_float,
         numpy_name=name,
+        math=of.math,
     )

@@ -24,7 +24,7 @@ class Counter:
     def __init__(self):
         self.visits = []
 
-    def entering(self, node):
+    def entering(self, node, _gradient):
         self.visits.append(node.number)
 
     def leaving(self, node, results):
