@@ -41,11 +41,13 @@ from mytorch.training.config.overrides import apply_overrides
 from mytorch.training.config.sections import (
     Checkpoint,
     Dataset,
+    Diagnostics,
     EarlyStopping,
     Ema,
     Expectation,
     Finetune,
     Integer,
+    Measuring,
     Normalize,
     Plots,
     Section,
@@ -127,6 +129,7 @@ class Config(Section):
     finetune: Finetune | None = None
     log: tuple[Annotated[Component, Written("callback")], ...] = ()
     plots: Plots = None
+    diagnostics: Diagnostics = Measuring()
 
     _source: Source = PrivateAttr()
 
@@ -241,6 +244,8 @@ class Config(Section):
             del data["expect"]
         if not self.log:
             del data["log"]
+        if self.diagnostics == Measuring():
+            del data["diagnostics"]
         return dump(data)
 
 

@@ -12,8 +12,9 @@ from mytorch.training.config.config import Config
 from mytorch.training.config.sections import PlotName
 from mytorch.training.errors import Problem
 
-OF_NUMBERS: tuple[PlotName, ...] = ("loss", "metrics", "predictions", "residuals", "layers")
-OF_CLASSES: tuple[PlotName, ...] = ("loss", "metrics", "confusion", "roc", "calibration", "layers")
+OF_NUMBERS: tuple[PlotName, ...] = ("loss", "metrics", "predictions", "residuals", "gradient-flow", "layers")
+OF_CLASSES: tuple[PlotName, ...] = ("loss", "metrics", "confusion", "roc", "calibration", "gradient-flow", "layers")
+OF_LAYERS: tuple[PlotName, ...] = ("gradient-flow", "layers")
 OF_IMAGES: tuple[PlotName, ...] = ("samples", "filters")
 
 
@@ -25,9 +26,10 @@ def all_plots(*, of_classes: bool, of_images: bool) -> tuple[PlotName, ...]:
 def plots_of(config: Config, *, of_classes: bool, of_images: bool) -> Sequence[PlotName]:
     """The plots that are drawn at the end of a training."""
     if config.plots is None:
+        flow: tuple[PlotName, ...] = ("gradient-flow",) if config.diagnostics.is_on else ()
         if not of_classes:
-            return ("loss", "predictions")
-        return ("loss", "confusion", "samples") if of_images else ("loss", "confusion")
+            return ("loss", "predictions", *flow)
+        return ("loss", "confusion", "samples", *flow) if of_images else ("loss", "confusion", *flow)
     if config.plots == "all":
         return all_plots(of_classes=of_classes, of_images=of_images)
     return config.plots

@@ -14,6 +14,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainSerializer,
     PlainValidator,
     SerializerFunctionWrapHandler,
     Strict,
@@ -212,7 +213,17 @@ class Checkpoint(Section):
 
 
 PlotName = Literal[
-    "loss", "metrics", "predictions", "residuals", "confusion", "roc", "calibration", "layers", "samples", "filters"
+    "loss",
+    "metrics",
+    "predictions",
+    "residuals",
+    "confusion",
+    "roc",
+    "calibration",
+    "gradient-flow",
+    "layers",
+    "samples",
+    "filters",
 ]
 
 
@@ -237,6 +248,64 @@ Plots = Annotated[
     tuple[PlotName, ...] | Literal["all"] | None,
     PlainValidator(_check_plots),
     WithJsonSchema({"anyOf": [{"const": "all"}, {"type": "array", "items": {"enum": list(get_args(PlotName))}}]}),
+]
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """Whether a training measures its layers, and in which steps: every so many, or as `diagnostics` chooses them."""
+
+    is_on: bool = True
+    every_steps: int | None = None
+
+    def to_data(self) -> str | dict[str, int]:
+        """As a config writes it."""
+        if self.every_steps is not None:
+            return {"every_steps": self.every_steps}
+        return "on" if self.is_on else "off"
+
+
+def _check_diagnostics(value: Any) -> Measuring:
+    if isinstance(value, Measuring):
+        return value
+    if value in ("on", "off") or isinstance(value, bool):
+        return Measuring(is_on=value in ("on", True))
+    if isinstance(value, dict) and value:
+        # An override sets a key below `on` as it sets the argument of a component, whose name is its type.
+        keys = [key for key in value if key != "type" or value[key] not in ("on", "off")]
+        faults = [
+            Fault((), f"unknown key {key!r}{suggest(str(key), ['every_steps'])}", at=(key,), on_key=True)
+            for key in keys
+            if key != "every_steps"
+        ]
+        steps = value.get("every_steps")
+        if "every_steps" in keys and not (type(steps) is int and steps >= 1):
+            faults.append(Fault(("every_steps",), expected("an integer of at least 1", steps)))
+        if faults:
+            raise ComponentError(faults)
+        return Measuring(every_steps=steps)
+    raise ValueError(expected("on, off or {every_steps: N}", value))
+
+
+# Whether and how often gradients, weights and outputs are measured; see `mytorch.training.diagnostics`.
+Diagnostics = Annotated[
+    Measuring,
+    PlainValidator(_check_diagnostics),
+    PlainSerializer(Measuring.to_data),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["on", "off", True, False]},
+                {
+                    "type": "object",
+                    "properties": {"every_steps": {"type": "integer", "minimum": 1}},
+                    "required": ["every_steps"],
+                    "additionalProperties": False,
+                },
+            ],
+            "default": "on",
+        }
+    ),
 ]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import functools
 import itertools
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,21 @@ from mytorch.training.building.finetune import count_frozen, write_kept
 from mytorch.training.building.losses import values_of_parts
 from mytorch.training.building.model import count_parameters
 from mytorch.training.callbacks.base import Callbacks
+from mytorch.training.diagnostics.measuring import MODEL_COLUMNS, Diagnostics
+from mytorch.training.diagnostics.norms import gradient_norm
+from mytorch.training.diagnostics.units import ActivityWatch
 from mytorch.training.errors import RunFailed, Stopped
 from mytorch.training.loop.averaging import Averaging
 from mytorch.training.loop.diagnosis import first_bad_gradient, first_bad_layer, told_of_batch
+from mytorch.training.loop.findings import findings_of
 from mytorch.training.loop.image_samples import image_samples, write_samples
-from mytorch.training.loop.norms import gradient_norm, norms_row, open_norms
 from mytorch.training.loop.prediction_table import predictions_of, write_predictions
 from mytorch.training.loop.progress import Progress
 from mytorch.training.loop.schedule import Schedule
 from mytorch.training.loop.scoring import predict, score
 from mytorch.training.loop.signals import StopRequest
 from mytorch.training.loop.state import capture, fingerprint, versions
+from mytorch.training.loop.sums import Sums
 from mytorch.training.own_code import is_of_a_layer
 from mytorch.training.runs import checkpoint
 from mytorch.training.runs.files import MetricsLog, metric_columns, write_summary
@@ -46,25 +51,6 @@ from mytorch.version import __version__
 Weights = dict[str, Any]  # raw arrays by name
 Batch = Sequence[Any]  # inputs, targets and, if the rows have them, their weights
 SHOWN = ("train_loss", "validation_loss", "learning_rate")  # in the progress display
-
-
-@dataclass
-class Sums:
-    """What an epoch has summed up so far, and the learning rate that it began with."""
-
-    loss: float = 0.0
-    norms: float = 0.0
-    rate: float = 0.0
-    parts: tuple[float, ...] = ()  # of each loss of a list
-
-    def as_tuple(self) -> tuple[float, float, float, tuple[float, ...]]:
-        """For a checkpoint, in the order of the fields."""
-        return self.loss, self.norms, self.rate, self.parts
-
-    def add_parts(self, values: Iterable[float], rows: int) -> None:
-        """Add the losses of a list, as they were on a batch of so many rows."""
-        added = [value * rows for value in values]
-        self.parts = tuple(a + b for a, b in zip(self.parts or [0.0] * len(added), added, strict=True))
 
 
 class Training:
@@ -107,7 +93,10 @@ class Training:
         self.good_weights: Weights = {}
         self.good_epoch = 0
         self.log_text = ""  # metrics.csv as it was at the checkpoint that the training goes on from
-        self.norms_text = ""  # norms.csv, likewise
+        measuring = experiment.config.diagnostics
+        self.diagnostics = Diagnostics(
+            self.model, self.steps_per_epoch, is_on=measuring.is_on, every_steps=measuring.every_steps
+        )
         self.callbacks = Callbacks()
         self.state_path: Path | None = None  # the newest checkpoint
         self.saved_steps = -1
@@ -131,24 +120,23 @@ class Training:
         self.began = time.perf_counter()
         self.stop = StopRequest() if stop is None else stop
         self.plan = SavingPlan(config.checkpoint, is_first=self.state_path is None)
-        metrics, has_validation = [m.name for m in self.experiment.metrics], data.validation is not None
-        columns = metric_columns(metrics, has_validation, self.experiment.loss_parts)
         self.model.train()
         with self._writing(self.directory.metrics):
             write_kept(config, self.directory, data.preparation)
-            self.log = MetricsLog(self.directory.metrics, columns, self.log_text)
+            self.log = MetricsLog(self.directory.metrics, self._columns(), self.log_text)
+        with self._writing(self.directory.gradients):
+            self.diagnostics.open(self.directory.gradients)
         try:
-            with self.log, self._open_norms() as self.norms_log, progress:
+            with self.log, self.diagnostics, progress:
                 self.callbacks.call("on_train_begin")
                 self.callbacks.raise_failure(self.what_is_kept())
                 if self.state_path is not None and self.saved_steps != self.steps:
                     self.save_state()  # its config is no longer that of the checkpoint that it goes on from
                 while not self.is_complete:
-                    row = self._run_epoch()
-                    row["seconds"] = round(self.seconds(), 6)
+                    seen = self._run_epoch() | {"seconds": round(self.seconds(), 6)}
+                    row = {name: seen[name] for name in self.log.columns}
                     with self._writing(self.directory.metrics):
                         self.log.append(row)
-                        self.norms_log.append(norms_row(self.epoch, self.model))
                     if self.callbacks:
                         self.callbacks.call("on_epoch_end", dict(row))
                     if self.patience is not None:
@@ -171,13 +159,18 @@ class Training:
         if self.samples is not None:
             with self._writing(self.directory.images):
                 write_samples(self.directory.images, self.samples)
+        summary["findings"] = [finding.to_dict() for finding in findings_of(self, self.activity)]
         with self._writing(self.directory.summary):
             write_summary(self.directory.summary, summary)
         return summary
 
-    def _open_norms(self) -> MetricsLog:
-        with self._writing(self.directory.norms):
-            return open_norms(self.directory.norms, self.model, self.norms_text)
+    def _columns(self) -> list[str]:
+        """Those of metrics.csv; of a training that goes on from an older version's checkpoint, the older ones."""
+        if self.log_text:
+            return next(csv.reader(self.log_text.splitlines()))
+        metrics, has_validation = [m.name for m in self.experiment.metrics], self.experiment.data.validation is not None
+        of_model = MODEL_COLUMNS if self.diagnostics.is_on else ()
+        return metric_columns(metrics, has_validation, self.experiment.loss_parts, of_model)
 
     def seconds(self) -> float:
         """How long the training has taken, in all processes together."""
@@ -215,6 +208,7 @@ class Training:
             "epoch": self.epoch,
             "learning_rate": sums.rate,
             "gradient_norm": sums.norms / self.steps_per_epoch,
+            **self.diagnostics.of_epoch(self.epoch),
             "train_loss": sums.loss / len(self.experiment.data.train),
         }
         for name, part in zip(self.experiment.loss_parts, sums.parts, strict=True):
@@ -255,11 +249,13 @@ class Training:
         """
         self.steps += 1
         seen: list[tuple[float, float]] = []
+        measured = self.diagnostics.begin(self.steps, self.epoch + 1, self.steps_begun())
 
         def compute_gradients() -> float:
             is_first = not seen  # LBFGS may try weights on its way that are too large, and takes other ones then
             self.optimizer.zero_grad()
-            loss = self._backward(batches, must_be_finite=is_first)
+            with measured.looking() if measured and is_first else contextlib.nullcontext():
+                loss = self._backward(batches, must_be_finite=is_first)
             norm = self._clip()
             if is_first and not math.isfinite(norm):
                 raise self._failed(f"the norm of the gradients is {norm}", first_bad_gradient(self.model))
@@ -272,6 +268,9 @@ class Training:
             else:
                 compute_gradients()
                 self.optimizer.step()
+        if measured:
+            with self._writing(self.directory.gradients):
+                self.diagnostics.write(measured.rows())
         self.averaging.after_step()
         return seen[0]
 
@@ -414,7 +413,9 @@ class Training:
     def summarize(self, seconds: float) -> dict[str, Any]:
         """Final and best scores of every split, and what tells this run apart. Leaves the best weights in the model."""
         config = self.experiment.config
-        final = self.score_all(self.averaging.scored)
+        watch = ActivityWatch(self.averaging.scored) if self.diagnostics.is_on else None
+        final = self.score_all(self.averaging.scored, watch)
+        self.activity = [] if watch is None else watch.result()
         if not math.isfinite(final["train"]["loss"]):
             raise self._failed(f"the final train loss is {final['train']['loss']}", "the weights have grown too large")
         self._accept_candidate()
@@ -436,11 +437,14 @@ class Training:
             "versions": versions(),
         }
 
-    def score_all(self, model: nn.Module) -> dict[str, dict[str, float]]:
-        """The scores of a model on every split that there is."""
-        splits = self.experiment.data.splits.items()
-        self.outputs = {name: predict(model, split.inputs) for name, split in splits}
-        return {name: score(self.experiment, split, self.outputs[name]) for name, split in splits}
+    def score_all(self, model: nn.Module, watch: ActivityWatch | None = None) -> dict[str, dict[str, float]]:
+        """The scores of a model on every split that there is; `watch` looks on while the training rows are scored."""
+        splits = self.experiment.data.splits
+        self.outputs = {}
+        for name, split in splits.items():
+            with watch.watching() if watch is not None and name == "train" else contextlib.nullcontext():
+                self.outputs[name] = predict(model, split.inputs)
+        return {name: score(self.experiment, split, self.outputs[name]) for name, split in splits.items()}
 
     # --- when it goes wrong -----------------------------------------------------------------------------------------
 

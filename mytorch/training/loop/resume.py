@@ -26,7 +26,7 @@ from mytorch.training.runs.run import Run
 from mytorch.training.runs.saving import Loaded, newest_whole, put_aside
 from mytorch.training.stopping import best_column, patience_of
 
-MAKES_COLUMNS = re.compile(r"metrics|dataset\.validation|loss\.\d+\.type")  # of metrics.csv
+MAKES_COLUMNS = re.compile(r"metrics|dataset\.validation|loss\.\d+\.type|diagnostics(?!\.)")  # of metrics.csv
 STEPS = ("train.scheduler_step", "train.accumulate")  # what a scheduler counts
 
 

@@ -1,7 +1,8 @@
 """All of a training's state, taken out of it for a checkpoint and put back: what decides on every later bit.
 
 That is: weights and buffers, the best and the last good weights, optimizer and scheduler, the random streams, the
-place in the epoch with the order of the samples to come, the sums of the epoch so far, and the rows of metrics.csv.
+place in the epoch with the order of the samples to come, the sums of the epoch so far, and the rows of metrics.csv
+and gradients.csv.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ HASHED_AT_MOST = 1 << 26  # bytes of a table; of a larger one, rows evenly sprea
 
 def capture(training: Training) -> tuple[Arrays, dict[str, Any]]:
     """The arrays and the metadata of a checkpoint. The arrays are the training's own: write them before it goes on."""
-    logs = {"metrics": training.log, "norms": training.norms_log}
-    tree = state_of(training) | {name: np.frombuffer(log.text.encode(), np.uint8) for name, log in logs.items()}
+    logs = {"metrics": training.log, "gradients": training.diagnostics.log}
+    texts = {name: np.frombuffer(log.text.encode(), np.uint8) for name, log in logs.items() if log is not None}
+    tree = state_of(training) | texts
     arrays, document = pack(tree)
     metadata = {
         "format": FORMAT,
@@ -99,8 +101,8 @@ def restore(training: Training, loaded: Loaded, *, new_schedule: bool = False) -
     training.candidate = training.copy_weights() if tree["candidate"] else {}
     training.sums = type(training.sums)(*tree["sums"])
     training.log_text = metrics_text(loaded)
-    if "norms" in tree:
-        training.norms_text = tree["norms"].tobytes().decode()
+    if "gradients" in tree:  # an older checkpoint has none, nor has one of a training without diagnostics
+        training.diagnostics.text = tree["gradients"].tobytes().decode()
     training.patience = patience_of(training.experiment, rows_of(training.log_text))
     left, lost = tree["pass"], []
     if left is not None:

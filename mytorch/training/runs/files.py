@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -24,17 +24,19 @@ if TYPE_CHECKING:
 Row = dict[str, float | None]
 
 
-def metric_columns(metrics: Sequence[str], validation: bool = True, loss_parts: Sequence[str] = ()) -> list[str]:
+def metric_columns(
+    metrics: Sequence[str], validation: bool = True, loss_parts: Sequence[str] = (), of_model: Sequence[str] = ()
+) -> list[str]:
     """The columns of metrics.csv, in order; the metrics are only those of the validation rows, if there are any.
 
-    `loss_parts` are the losses that make up the loss, if there are several.
+    `loss_parts` are the losses that make up the loss, if there are several; `of_model` are figures of the model.
 
     >>> metric_columns(["mae"])[4:]
     ['train_loss', 'validation_loss', 'validation_mae']
     >>> metric_columns(["mae"], validation=False)
     ['epoch', 'seconds', 'learning_rate', 'gradient_norm', 'train_loss']
     """
-    columns = ["epoch", "seconds", "learning_rate", "gradient_norm", "train_loss"]
+    columns = ["epoch", "seconds", "learning_rate", "gradient_norm", *of_model, "train_loss"]
     columns += [f"train_{part}" for part in loss_parts]
     if validation:
         columns += ["validation_loss", *(f"validation_{name}" for name in (*metrics, *loss_parts))]
@@ -65,7 +67,7 @@ class MetricsLog:
         self._file = open(path, "ab" if so_far else "xb", buffering=0)  # noqa: SIM115 (closed by close)
         if not so_far:
             try:
-                self._write(self.columns)
+                self.add_text(csv_text([self.columns]))
             except BaseException:
                 self.close()
                 raise
@@ -80,13 +82,13 @@ class MetricsLog:
         """Add an epoch's row. Raises ``ValueError`` if it has not exactly the log's columns."""
         if set(row) != set(self.columns):
             raise ValueError(f"expected a row with the columns {self.columns}, got {list(row)}")
-        self._write([_cell(column, row[column]) for column in self.columns])
+        self.add_text(csv_text([[_cell(column, row[column]) for column in self.columns]]))
 
     def close(self) -> None:
         """Close the file; all rows are in it."""
         self._file.close()
 
-    def __enter__(self) -> MetricsLog:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -94,12 +96,12 @@ class MetricsLog:
     ) -> None:
         self.close()
 
-    def _write(self, cells: Sequence[str]) -> None:
-        line = csv_text([cells])
-        data = line.encode()
+    def add_text(self, lines: str) -> None:
+        """Add whole lines."""
+        data = lines.encode()
         while data:
             data = data[self._file.write(data) :]
-        self._lines.append(line)
+        self._lines.append(lines)
 
 
 def _cut_back(path: Path, so_far: bytes) -> None:

@@ -2,10 +2,12 @@
 
     runs/boston/20260131-142501/        one run; a second one of the same second gets 20260131-142501-2
         config.yaml                     what was really used
-        metrics.csv, norms.csv          a row an epoch: losses and metrics; norms of each layer's weights and gradients
+        metrics.csv                     a row an epoch: losses and metrics
+        gradients.csv                   a row for each layer and logging step: how gradients, weights and outputs are
         predictions.csv                 what the best weights say of each row
         images.safetensors              of data that are images: some of them, and the filters of the first layer
         summary.json, eval.json         the results
+        report.html                     all of it on one page
         checkpoints/best.safetensors, checkpoints/last.safetensors      weights
         checkpoints/state-00000900.safetensors, ...     all of the training's state after that step
         plots/loss.png, predictions.png or confusion.png, and others
@@ -186,8 +188,12 @@ class Run:
         return self.path / "metrics.csv"
 
     @property
-    def norms(self) -> Path:
-        return self.path / "norms.csv"
+    def gradients(self) -> Path:
+        return self.path / "gradients.csv"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
 
     @property
     def predictions(self) -> Path:

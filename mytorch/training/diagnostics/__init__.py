@@ -1,0 +1,1 @@
+"""What is measured in every training, and what it says in plain words."""
