@@ -209,6 +209,234 @@ def check(
 
 
 @app.command(
+    epilog="""\b
+Examples:
+  mytorch gradcheck configs/boston.yaml
+  mytorch gradcheck configs/boston.yaml model.1=Tanh --rows 64 --samples 100
+  mytorch gradcheck boston --split test --checkpoint last
+Exit code 0: all gradients are right; 1: one is wrong."""
+)
+def gradcheck(
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A config file, a run directory, or the beginning of a run's name.")
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="Changes to a config, such as model.1=Tanh.", show_default=False),
+    ] = None,
+    samples: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Elements of a tensor that are compared one by one; the others are together."
+        ),
+    ] = 20,
+    step: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="K", help="The batch and the weights of this step.", show_default=False),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Rows of train, validation or test, instead of a step's batch.", show_default=False),
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, metavar="N", help="Rows of the batch.")] = 8,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(help="Of a run: best, last, or a checkpoint file; best if left out.", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Chooses the elements.")] = 0,
+    runs_dir: RunsDir = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Check the gradients of a model against finite differences, in float64, and find the layer that is wrong."""
+    from mytorch.training.commands.gradcheck import gradcheck as check_target
+
+    check_target(
+        target,
+        overrides or [],
+        runs_dir=runs_dir,
+        step=step,
+        split=split,
+        rows=rows,
+        checkpoint=checkpoint,
+        samples=samples,
+        seed=seed,
+        json=json,
+    )
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  mytorch graph configs/boston.yaml -o boston.svg
+  mytorch graph configs/digits-cnn.yaml --full -o digits.png
+  mytorch graph boston --step 40 --layer 0 -o first-layer.dot
+Arrows lead forward; their width and colour are the norm of the gradient that flows back along them."""
+)
+def graph(
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A config file, a run directory, or the beginning of a run's name.")
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="Changes to a config, such as model.1=Tanh.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where it goes, by its ending: .svg and .png are pictures, .mmd is Mermaid, .dot is for Graphviz; "
+            "graph-NAME.svg among the runs if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Every operation and every parameter, instead of a box for each layer.")
+    ] = False,
+    layer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only this layer and what it is joined to.", show_default=False),
+    ] = None,
+    step: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="K", help="The batch and the weights of this step.", show_default=False),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Rows of train, validation or test, instead of a step's batch.", show_default=False),
+    ] = None,
+    rows: Annotated[int | None, typer.Option(min=1, metavar="N", help="Rows of the batch.", show_default=False)] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(help="Of a run: best, last, or a checkpoint file; best if left out.", show_default=False),
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Draw the graph of one step: layers or operations, shapes, and how large the gradients are that flow back."""
+    from mytorch.training.commands.graph import graph as draw_graph
+
+    draw_graph(
+        target,
+        overrides or [],
+        runs_dir=runs_dir,
+        output=output,
+        full=full,
+        layer=layer,
+        step=step,
+        split=split,
+        rows=rows,
+        checkpoint=checkpoint,
+        json=json,
+    )
+
+
+@app.command(
+    "lr-find",
+    epilog="""\b
+Examples:
+  mytorch lr-find configs/boston.yaml
+  mytorch lr-find configs/boston.yaml optimizer.type=SGD --to 100
+  mytorch lr-find configs/digits-cnn.yaml --steps 300 -o rates.png""",
+)
+def lr_find(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file that describes the training.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE", help="Changes to the config, such as dataset.batch_size=128.", show_default=False
+        ),
+    ] = None,
+    first: Annotated[float, typer.Option("--from", metavar="RATE", help="The smallest learning rate.")] = 1e-7,
+    last: Annotated[float, typer.Option("--to", metavar="RATE", help="The largest one.")] = 10.0,
+    steps: Annotated[int, typer.Option(metavar="N", help="The steps from one to the other.")] = 100,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.png",
+            help="Where the picture goes; lr-find-NAME.png among the runs if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Look for a config's learning rate by a short training whose rate rises at every step."""
+    from mytorch.training.commands.lr_find import find_rate
+
+    find_rate(config, overrides or [], runs_dir=runs_dir, first=first, last=last, steps=steps, output=output, json=json)
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  mytorch trace configs/boston.yaml
+  mytorch trace configs/digits-cnn.yaml --rows 8 --layer 3
+  mytorch trace configs/learn/by-hand.yaml --values --formula
+  mytorch trace boston --step 100
+  mytorch trace boston --split test --rows 4 --json"""
+)
+def trace(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A config, or a run by its directory or name.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="Changes to a config, such as seed=1.", show_default=False),
+    ] = None,
+    step: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K",
+            help="This step of the training, counted from 1: same batch, weights and random numbers.",
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="The first rows of train, validation or test, instead of a batch.", show_default=False),
+    ] = None,
+    rows: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only N rows.", show_default=False)] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only this layer and those in it, such as 3 or 2.layers.0; or loss.",
+            show_default=False,
+        ),
+    ] = None,
+    values: Annotated[
+        bool, typer.Option("--values", help="Print the numbers themselves, of large tensors a corner.")
+    ] = False,
+    formula: Annotated[
+        bool, typer.Option("--formula", help="Print what each operation computes, and its derivatives.")
+    ] = False,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(help="Of a run: best, last, or a checkpoint file; best if left out.", show_default=False),
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Tell one step op by op: what goes forward, and which gradients come back."""
+    from mytorch.training.commands.trace import Options
+    from mytorch.training.commands.trace import trace as trace_target
+
+    trace_target(
+        target,
+        overrides or [],
+        Options(layer, values, formula),
+        runs_dir=runs_dir,
+        step=step,
+        split=split,
+        rows=rows,
+        checkpoint=checkpoint,
+        json=json,
+    )
+
+
+@app.command(
     "eval",
     epilog="""\b
 Examples:
@@ -363,6 +591,42 @@ def compare(
 @app.command(
     epilog="""\b
 Examples:
+  mytorch report
+  mytorch report boston
+  mytorch report narrow wide wider -o widths.html
+  mytorch report runs/boston/20260131-142501 -o to-show.html"""
+)
+def report(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN ...",
+            help="Run directories, beginnings of runs' names, or directories of series; the latest run if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.html",
+            help="Where the page goes; report.html in the run's directory, of several runs comparison.html among them.",
+            show_default=False,
+        ),
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Write a run's report.html again, or one page that compares several runs."""
+    from mytorch.training.commands.report import report as write_report
+
+    write_report(runs or ["latest"], runs_dir=runs_dir, output=output, json=json)
+
+
+@app.command(
+    epilog="""\b
+Examples:
   mytorch bisect boston/20260131-142501 boston/20260131-150210
   mytorch bisect runs/mine/latest-good runs/mine/broken --json
 Exit code 0: the runs are the same to the bit; 1: they differ."""
@@ -396,6 +660,49 @@ def plot(
     from mytorch.training.commands.redraw import redraw
 
     redraw(run, runs_dir=runs_dir, json=json)
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  mytorch landscape
+  mytorch landscape boston --directions path
+  mytorch landscape boston --grid 51 --span 0.5 --no-path -o boston.png"""
+)
+def landscape(
+    run: RunOrLatest = None,
+    directions: Annotated[
+        str, typer.Option(help="What spans the plane. random, or path: where the training moved most.")
+    ] = "random",
+    grid: Annotated[int, typer.Option(metavar="N", help="Losses along each side of the plane.")] = 25,
+    span: Annotated[
+        float, typer.Option(help="How far the plane reaches; random: in lengths of the weights; path: of the path.")
+    ] = 1.0,
+    rows: Annotated[int, typer.Option(metavar="N", help="The most rows to take each loss of, evenly spread.")] = 1000,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
+    checkpoint: Annotated[str, typer.Option(help="best, last, or a checkpoint file.")] = "best",
+    seed: Annotated[int, typer.Option(help="Of the random directions.")] = 0,
+    path: Annotated[
+        bool, typer.Option("--path/--no-path", help="Replay the training, to show its path on the plane.")
+    ] = True,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.png",
+            help="Where the pictures go; into the run's plots if left out. FILE-3d.png and FILE.csv lie beside it.",
+            show_default=False,
+        ),
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Draw the loss over a plane through a run's weights, with the training's path on it."""
+    from mytorch.training.commands.landscape import Options, show_landscape
+
+    options = Options(directions, grid, span, rows, split, checkpoint, seed, path)
+    show_landscape(run, options, runs_dir=runs_dir, output=output, json=json)
 
 
 @app.command(

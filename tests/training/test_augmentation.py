@@ -159,7 +159,7 @@ def test_stopped_and_gone_on_with_at_any_step(folder, stop_after, workers):
     assert notes == []
     assert run_training(training)
     assert rows(stopped) == rows(whole)
-    for which in ("best_checkpoint", "last_checkpoint", "predictions", "norms"):
+    for which in ("best_checkpoint", "last_checkpoint", "predictions", "gradients"):
         assert getattr(stopped, which).read_bytes() == getattr(whole, which).read_bytes()
     (arrays, metadata), (others, other) = (checkpoint.load(states(run)[0]) for run in (stopped, whole))
     assert digests(arrays, metadata["state"]) == digests(others, other["state"])
@@ -326,9 +326,9 @@ def test_a_transform_of_ones_own(folder):
         trained(folder, imports, "dataset.augment=[Brittle]")
 
 
-def test_check_tells_it(folder, mytorch_process):
-    done = mytorch_process("check", "shapes.yaml", cwd=folder)
+def test_check_tells_it(folder, mytorch_command):
+    done = mytorch_command("check", "shapes.yaml", cwd=folder)
     assert "augment   RandomCrop, RandomHorizontalFlip, RandomRotation, Normalize, RandomErasing\n" in done.stdout
-    (document,) = json.loads(mytorch_process("check", "shapes.yaml", "--json", cwd=folder).stdout)["configs"]
+    (document,) = json.loads(mytorch_command("check", "shapes.yaml", "--json", cwd=folder).stdout)["configs"]
     assert document["augment"][0]["type"] == "RandomCrop"
     assert document["augment"][0]["padding"] == 1

@@ -23,15 +23,11 @@ def compare(selectors: list[str], *, runs_dir: Path, output: Path | None = None,
     runs = [Run.find(runs_dir, selector) for selector in selectors]
     if len(runs) < 2:
         raise UserError(f"compare takes two runs or more, got {len(runs)}; mytorch runs lists them")
-    if len({run.path.resolve() for run in runs}) < len(runs):
-        raise UserError(f"the same run is named twice: {', '.join(map(str, runs))}; mytorch runs lists all")
+    names = names_of(runs)
     path = runs_dir / "comparison.png" if output is None else output
     if path.suffix.lower() != ".png":
         raise UserError(f"-o: expected the name of a PNG file, such as comparison.png, got {str(path)!r}")
     check_output(path)
-    names = [run.label for run in runs]
-    if len(set(names)) < len(names):  # of different runs directories
-        names = [str(run) for run in runs]
     differing, lines = differing_keys(runs), [line_of(run) for run in runs]
     scores = [scores_of(run, line.state) for run, line in zip(runs, lines, strict=True)]
     drawn = _draw(runs, names, path)
@@ -49,14 +45,21 @@ def compare(selectors: list[str], *, runs_dir: Path, output: Path | None = None,
         return
     columns = range(1, len(runs) + 1)
     if differing:
-        rows = [[key, *(_shown(value) for value in row)] for key, row in differing.items()]
-        print_table(["config", *names], rows, right=columns)
+        print_table(["config", *names], key_rows(differing), right=columns)
     else:
         print("the configs are the same")
     print()
-    print_table(["scores", *names], _score_rows(lines, scores), right=columns)
+    print_table(["scores", *names], score_rows(lines, scores), right=columns)
     if drawn is not None:
         print(f"\nplot: {drawn}")
+
+
+def names_of(runs: list[Run]) -> list[str]:
+    """What tells the runs apart in a table. Raises `UserError` if one is there twice."""
+    if len({run.path.resolve() for run in runs}) < len(runs):
+        raise UserError(f"the same run is named twice: {', '.join(map(str, runs))}; mytorch runs lists all")
+    names = [run.label for run in runs]
+    return names if len(set(names)) == len(names) else [str(run) for run in runs]  # of different runs directories
 
 
 def differing_keys(runs: list[Run]) -> dict[str, list[Any]]:
@@ -65,6 +68,11 @@ def differing_keys(runs: list[Run]) -> dict[str, list[Any]]:
     The config files are only read, not checked: a run can be compared whose data or own code is no longer there.
     """
     return differing([load(run.existing_config).data for run in runs])
+
+
+def key_rows(differing: dict[str, list[Any]]) -> list[list[str]]:
+    """The differing keys as a table: a row of texts for each."""
+    return [[key, *map(_shown, row)] for key, row in differing.items()]
 
 
 def _shown(value: Any) -> str:
@@ -87,7 +95,8 @@ def scores_of(run: Run, state: State) -> dict[str, float]:
     }
 
 
-def _score_rows(lines: list[RunLine], scores: list[dict[str, float]]) -> list[list[str]]:
+def score_rows(lines: list[RunLine], scores: list[dict[str, float]]) -> list[list[str]]:
+    """The scores as a table: a row of texts for each, then how far the runs came."""
     names = dict.fromkeys(name for of in scores for name in of)
     rows = [[name, *(f"{of[name]:.4g}" if name in of else NOT_THERE for of in scores)] for name in names]
     best_epochs = [NOT_THERE if line.best is None else str(line.best.epoch) for line in lines]

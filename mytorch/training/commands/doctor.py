@@ -28,7 +28,7 @@ from mytorch.training.console import print_folded, print_json, show_bytes
 from mytorch.training.errors import RunFailed
 from mytorch.version import __version__
 
-REQUIRED = ("numpy", "typer", "pyyaml", "rich", "matplotlib", "pydantic", "safetensors", "pillow", "pooch")
+REQUIRED = ("numpy", "typer", "pyyaml", "rich", "matplotlib", "pydantic", "safetensors", "pillow", "pooch", "jinja2")
 # What else can be used, and what brings it.
 OPTIONAL = {
     "onnx": "pip install 'mytorch[onnx]'",

@@ -1,4 +1,4 @@
-"""Drawing a run's plots from its metrics.csv and norms.csv and the predictions for its rows."""
+"""Drawing a run's plots from its metrics.csv and gradients.csv and the predictions for its rows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mytorch.training.config.plot_choice import OF_IMAGES, all_plots
+from mytorch.training.config.plot_choice import OF_IMAGES, OF_LAYERS, all_plots
 from mytorch.training.config.sections import PlotName
+from mytorch.training.diagnostics.gradients_file import read_gradients
 from mytorch.training.loop.image_samples import ImageSamples
 from mytorch.training.loop.prediction_table import Part, Predictions
 from mytorch.training.metrics import confusion_matrix
@@ -31,7 +32,7 @@ def draw_plots(
 ) -> None:
     """Draw plots into the run's directory; None: all that there are.
 
-    That of layers needs a norms.csv, those of images need `samples`.
+    Those of layers need a gradients.csv, those of images need `samples`.
     """
     from mytorch.training import plots
 
@@ -52,9 +53,10 @@ def draw_plots(
             plots.plot_predictions((train.target, train.prediction), others, target_name, path, test_name=split)
         elif name == "residuals":
             plots.plot_residuals(part.target, part.prediction, target_name, path, part=split)
-        elif name == "layers":
-            if run.norms.is_file():  # an older run has none
-                plots.plot_layers(read_metrics(run.norms), path, title)
+        elif name in OF_LAYERS:
+            if run.gradients.is_file():  # an older run has none, nor has one without diagnostics
+                draw = plots.plot_layers if name == "layers" else plots.plot_gradient_flow
+                draw(read_gradients(run.gradients), path, title)
         elif name in OF_IMAGES:
             if samples is not None:
                 _draw_of_images(name, samples, predictions, run, title)

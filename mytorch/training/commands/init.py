@@ -35,6 +35,7 @@ def starter_files() -> dict[str, Path]:
     """The files that `init` writes, by their path in the new directory: from the package, or from its checkout."""
     package = Path(__file__).resolve().parents[2]
     root = package / "starter" if (package / "starter").is_dir() else package.parent
-    configs = [*sorted((root / "configs").rglob("*.yaml")), root / "configs" / "config.schema.json"]
+    kinds = (".yaml", ".py", ".csv", ".json")  # configs, and the layers, the data and the schema that they name
+    configs = [path for path in sorted((root / "configs").rglob("*")) if path.suffix in kinds]
     data = [root / "datasets" / "boston.csv", root / "datasets" / "README.md"]
     return {path.relative_to(root).as_posix(): path for path in [*configs, *data]}

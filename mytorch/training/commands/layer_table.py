@@ -7,16 +7,14 @@ it; weights, buffers and the batch itself do not count, since they are there any
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from mytorch import nn
 from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.grad_mode import mode
-from mytorch.autograd.node import Node
+from mytorch.autograd.kept import flat, kept_arrays, memory_of, nodes_behind
 from mytorch.training.commands.flops import Shape, flops
 
 LOSS = "(loss)"  # the name of the line for what the loss function keeps; no module can be called so
@@ -143,11 +141,11 @@ class _Watch:
 
         def hook(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
             self.stack.pop()
-            results = [item for item in _flat(output) if isinstance(item, DifferentiableArray)]
+            results = [item for item in flat(output) if isinstance(item, DifferentiableArray)]
             layer.calls += 1
             layer.output = tuple(tuple(result.array.shape) for result in results)
             count = None
-            given = [item for item in _flat(inputs) if isinstance(item, DifferentiableArray)]
+            given = [item for item in flat(inputs) if isinstance(item, DifferentiableArray)]
             if results and given:
                 shapes = [tuple(one.array.shape) for one in given[:2]]
                 count = flops(module, shapes[0], layer.output[0], *shapes[1:])
@@ -172,55 +170,13 @@ def _layer(name: str, module: nn.Module) -> Layer:
 
 def _kept_bytes(result: Any, made_in: dict[int, str], there_anyway: Iterable[Any]) -> dict[str, int]:
     """The bytes that the graph behind `result` keeps, by the name of the module that made the node."""
-    seen = {id(_memory_of(tensor.array)) for tensor in there_anyway}
+    seen = {id(memory_of(tensor.array)) for tensor in there_anyway}
     kept: dict[str, int] = {}
-    for node in sorted(_graph(result.node), key=lambda node: node.number):
-        for array in _arrays(node):
-            memory = _memory_of(array)
+    for node in sorted(nodes_behind(result.node), key=lambda node: node.number):
+        for array in kept_arrays(node):
+            memory = memory_of(array)
             if memory.ndim and id(memory) not in seen:  # numbers are shared, and too small to count
                 seen.add(id(memory))
                 name = made_in.get(node.number, "")
                 kept[name] = kept.get(name, 0) + memory.nbytes
     return kept
-
-
-def _graph(start: Node | None) -> Iterator[Node]:
-    """Every node that can be reached."""
-    ahead = [] if start is None else [start]
-    seen = {id(start)}
-    while ahead:
-        node = ahead.pop()
-        yield node
-        for edge in node.edges:
-            if isinstance(edge, Node) and id(edge) not in seen:
-                seen.add(id(edge))
-                ahead.append(edge)
-
-
-def _arrays(node: Any) -> Iterator[np.ndarray[Any, Any]]:
-    """The arrays that a node keeps for its derivatives, whatever they are kept in."""
-    held = [getattr(node, name, None) for name in ("arrays", "out", "aux", "options")]
-    context = getattr(node, "ctx", None)  # of a user's own function
-    if context is not None:
-        held.append(vars(context))
-    for item in _flat(held):
-        array = item.array if isinstance(item, DifferentiableArray) else item
-        if isinstance(array, np.ndarray):
-            yield array
-
-
-def _flat(value: Any) -> Iterator[Any]:
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _flat(item)
-    elif isinstance(value, dict):
-        yield from _flat(list(value.values()))
-    else:
-        yield value
-
-
-def _memory_of(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The array that owns the memory: a view keeps all of it."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array

@@ -1,4 +1,4 @@
-"""All plots of a run, from its metrics.csv and norms.csv and the predictions of its best weights.
+"""All plots of a run, from its metrics.csv and gradients.csv and the predictions of its best weights.
 
 A finished run has the predictions in a file, and needs neither its data nor own code to be drawn. Those of any other
 run are computed from its weights.

@@ -225,7 +225,7 @@ def _train_one(run: Run) -> None:
         if states(run):
             training, _ = reopen(run, [], force=False)
         else:
-            for file in (run.metrics, run.norms):  # of a training that was stopped before its first checkpoint
+            for file in (run.metrics, run.gradients):  # of a training that was stopped before its first checkpoint
                 file.unlink(missing_ok=True)
             training = Training(build(load_config(run.config)), run)
         train_run(training, Report(run.name, []), quiet=True, json=False)

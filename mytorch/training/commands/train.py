@@ -6,6 +6,7 @@ exit codes.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from mytorch.training.callbacks.base import open_callbacks, require_packages, to
 from mytorch.training.commands.drawing import draw_plots
 from mytorch.training.config.config import load_config
 from mytorch.training.config.plot_choice import plots_of
-from mytorch.training.console import print_json, print_scores
+from mytorch.training.console import print_folded, print_json, print_scores
 from mytorch.training.errors import Interrupted, RunFailed, Stopped, UserError
 from mytorch.training.loop.gates import Figures, Report, gates_of_training, with_options
 from mytorch.training.loop.loop import Training
@@ -28,7 +29,7 @@ from mytorch.training.loop.signals import StopRequest
 from mytorch.training.loop.smoke import run_smoke
 from mytorch.training.runs.files import read_metrics, write_summary, writing
 from mytorch.training.runs.lock import RunLock
-from mytorch.training.runs.outcome import recording_failure
+from mytorch.training.runs.outcome import State, recording_failure
 from mytorch.training.runs.run import Run
 
 
@@ -153,11 +154,13 @@ def train_run(training: Training, report: Report, *, quiet: bool, json: bool) ->
             with recording_failure(run), told_of_the_end(training.callbacks):
                 summary = training.run(progress, stop)
         except Stopped:
+            _report_unfinished(run, "interrupted")
             raise Interrupted(f"stopped after {training.place()}\n{training.what_is_kept()}", stop.exit_code) from None
         except KeyboardInterrupt:
             raise Interrupted(f"stopped at once\n{training.what_is_kept()}", stop.exit_code) from None
         except RunFailed as failure:
             report.failed(failure)
+            _report_unfinished(run, "failed")
             raise
     if report.gates:
         values = {**Figures.of_scores(summary["best"]).values, "seconds": summary["seconds"]}
@@ -176,6 +179,10 @@ def train_run(training: Training, report: Report, *, quiet: bool, json: bool) ->
             target_name=experiment.data.target_name,
             best_epoch=summary["best_epoch"],
         )
+    with writing(run, "the training is complete, its report is not"):
+        from mytorch.training.report.page import write_report
+
+        page = write_report(run, state="finished", predictions=training.predictions, samples=training.samples)
     if json:
         print_json({"run": run.path, **summary})
     elif not quiet:
@@ -184,13 +191,24 @@ def train_run(training: Training, report: Report, *, quiet: bool, json: bool) ->
             print(f"stopped early after {epochs}: {training.patience.sentence}")
         print_scores(summary["best"], f"epoch {summary['best_epoch']}")
         print(f"{summary['steps']} steps in {summary['seconds']:.2f} s, {told_parameters(experiment.model)}")
+        for finding in summary["findings"]:
+            print_folded(f"{finding['message']}; try: {finding['advice']}", first="finding: ", indent=" " * 9)
         print(f"metrics: {run.metrics}\nsummary: {run.summary}")
         if drawn := sorted(run.plots.iterdir()):
             print(f"plots:   {', '.join(map(str, drawn))}")
+        print(f"report:  {page}")
         report.print()
     training.callbacks.call("on_train_end", summary)
     training.callbacks.raise_failure(f"the training is complete: {run}")
     report.raise_if_failed()
+
+
+def _report_unfinished(run: Run, state: State) -> None:
+    """Write what there is to see of a training that did not reach its end, of which more important things are said."""
+    from mytorch.training.report.page import write_report
+
+    with contextlib.suppress(OSError, UserError):
+        write_report(run, state=state)
 
 
 def _smoke(experiment: Experiment, *, quiet: bool, json: bool) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from mytorch.training.plots.classification import plot_calibration, plot_roc
 from mytorch.training.plots.confusion import plot_confusion
+from mytorch.training.plots.gradient_flow import plot_gradient_flow
 from mytorch.training.plots.history import plot_loss, plot_metrics
 from mytorch.training.plots.images import Caption, plot_filters, plot_samples
 from mytorch.training.plots.layers import plot_layers
@@ -17,6 +18,7 @@ __all__ = [
     "plot_calibration",
     "plot_confusion",
     "plot_filters",
+    "plot_gradient_flow",
     "plot_layers",
     "plot_loss",
     "plot_metrics",

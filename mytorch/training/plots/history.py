@@ -139,7 +139,7 @@ def _panels(rows: Rows) -> dict[str, dict[str, Floats]]:
         part, _, metric = name.partition("_")
         if part in ("train", "validation", "test") and metric:
             metrics.setdefault(metric, {})[part] = column_of(rows, name)
-        else:
+        elif any(row.get(name) is not None for row in rows):
             others[name.replace("_", " ")] = {"": column_of(rows, name)}
     return metrics | others
 
@@ -152,6 +152,9 @@ def _draw_metric(axes: Axes, epochs: Floats, lines: dict[str, Floats], best_epoc
         axes.text(0.5, 0.5, "no finite value", color=GREY, ha="center", transform=axes.transAxes)
         return
     marker, width = ("o" if len(epochs) <= FEW_EPOCHS else None), (1.2 if len(epochs) <= 1000 else 0.5)
+    if "" in lines:  # a figure of logging steps, which not every epoch has
+        there = np.isfinite(lines[""])
+        epochs, lines = epochs[there], {"": lines[""][there]}
     for part, values in lines.items():
         axes.plot(epochs, values, color=PART_COLOURS[part], marker=marker, markersize=3, linewidth=width)
     set_scale(axes, np.concatenate(list(lines.values())), wide_from=log_from)

@@ -12,6 +12,7 @@ import contextlib
 import io
 import math
 import os
+import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ _STEPS = (1, 2, 2.5, 5, 10)  # between ticks, times a power of ten
 _FONTS = (
     "DejaVu Sans",
     "Noto Sans CJK KR",
+    "Noto Sans CJK JP",  # the first in a file with all of them, under which matplotlib knows it
     "Noto Sans KR",
     "NanumGothic",
     "Malgun Gothic",
@@ -189,3 +191,15 @@ def shorten(name: str, length: int) -> str:
     """Leave the middle out of a long name: many differ in a number at the end."""
     tail = length // 3
     return name if len(name) <= length else f"{name[: length - tail - 1]}…{name[-tail:]}"
+
+
+def shorten_to_cells(name: str, cells: int) -> str:
+    """The same by width: a Korean letter is as wide as two Latin ones.
+
+    >>> shorten_to_cells("boston: loss", 12), shorten_to_cells("보스턴: loss", 10)
+    ('boston: loss', '보스턴:…ss')
+    """
+    length = len(name)
+    while sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in shorten(name, length)) > cells:
+        length -= 1
+    return shorten(name, length)

@@ -94,7 +94,7 @@ def told(method: str) -> list[tuple[Any, ...]]:
 def files(run: Run) -> list[Any]:
     rows = [row | {"seconds": 0} for row in read_metrics(run.metrics)]
     summary = json.loads(run.summary.read_text()) | {"seconds": 0}
-    paths = (run.best_checkpoint, run.last_checkpoint, run.norms, run.predictions)
+    paths = (run.best_checkpoint, run.last_checkpoint, run.gradients, run.predictions)
     return [rows, summary, *(path.read_bytes() for path in paths)]
 
 

@@ -1,4 +1,4 @@
-"""predictions.csv and norms.csv, which plots are drawn when, and that `plot` needs nothing but the run's files."""
+"""predictions.csv, which plots are drawn when, and that `plot` needs nothing but the run's files."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mytorch import nn
 from mytorch.training.building.experiment import build
 from mytorch.training.commands.drawing import _captions, draw_plots
 from mytorch.training.commands.redraw import redraw
 from mytorch.training.commands.train import resume, train
 from mytorch.training.config.config import load_config
-from mytorch.training.config.plot_choice import OF_CLASSES, OF_NUMBERS
+from mytorch.training.config.plot_choice import OF_CLASSES, OF_LAYERS, OF_NUMBERS
 from mytorch.training.errors import ConfigError, UserError
 from mytorch.training.loop.image_samples import ImageSamples
-from mytorch.training.loop.norms import layer_norms, norms_row, open_norms
 from mytorch.training.loop.prediction_table import (
     Part,
     Predictions,
@@ -27,7 +25,6 @@ from mytorch.training.loop.prediction_table import (
 )
 from mytorch.training.loop.scoring import predict, score
 from mytorch.training.loop.trained import load_trained
-from mytorch.training.runs.files import read_metrics
 from mytorch.training.runs.run import Run
 
 ROWS = 60
@@ -128,37 +125,12 @@ def test_another_file_is_told(tmp_path, text):
         read_predictions(path)
 
 
-# --- norms.csv ----------------------------------------------------------------------------------------------------------
-
-
-def test_norms_csv_has_a_row_an_epoch(folder):
-    run = trained(folder, "size", "plots=[]")
-    rows = read_metrics(run.norms)
-    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
-    last = layer_norms(load_trained(run, "last").experiment.model)
-    assert list(rows[0]) == ["epoch", *last]
-    assert {name: value for name, value in rows[-1].items() if name.startswith("weight:")} == {
-        name: float(f"{value:.6g}") for name, value in last.items() if name.startswith("weight:")
-    }
-    total = sum(rows[0][name] ** 2 for name in rows[0] if name.startswith("gradient:")) ** 0.5
-    assert 0.1 < total / read_metrics(run.metrics)[0]["gradient_norm"] < 10, "of the last step, and the mean of all"
-
-
-def test_norms_of_other_layers_begin_again(tmp_path):
-    with open_norms(tmp_path / "n.csv", nn.Linear(2, 1)) as log:
-        log.append(norms_row(1, nn.Linear(2, 1)))
-    text = (tmp_path / "n.csv").read_text()
-    with open_norms(tmp_path / "n.csv", nn.Linear(2, 1), text):
-        assert (tmp_path / "n.csv").read_text() == text
-    with open_norms(tmp_path / "n.csv", nn.Linear(2, 1, bias=False), text):
-        assert (tmp_path / "n.csv").read_text() == "epoch,weight:weight,gradient:weight\n"
-
-
 # --- which plots, and from what -----------------------------------------------------------------------------------------
 
 
-def test_two_plots_are_drawn_by_default_others_on_demand(folder):
-    assert drawn(trained(folder, "size")) == {"loss", "predictions"}
+def test_few_plots_are_drawn_by_default_others_on_demand(folder):
+    assert drawn(trained(folder, "size")) == {"loss", "predictions", "gradient-flow"}
+    assert drawn(trained(folder, "size", "diagnostics=off")) == {"loss", "predictions"}
     assert drawn(trained(folder, "kind", "plots=[roc, roc, layers]")) == {"roc", "layers"}
     assert drawn(trained(folder, "big", "plots=[]")) == set()
     assert drawn(trained(folder, "big", "plots=all")) == set(OF_CLASSES)
@@ -207,11 +179,11 @@ def test_plot_of_a_run_that_is_not_finished_asks_its_weights(folder, capsys):
     assert drawn(run) == set(OF_NUMBERS)
 
 
-def test_an_older_run_has_no_norms(folder):
-    run = trained(folder, "size", "plots=[]")
-    run.norms.unlink()
+def test_a_run_without_diagnostics_has_no_plots_of_layers(folder):
+    run = trained(folder, "size", "plots=[]", "diagnostics=off")
+    assert not run.gradients.exists()
     draw_plots(run, read_predictions(run.predictions), title="flowers", target_name="size", best_epoch=4)
-    assert drawn(run) == set(OF_NUMBERS) - {"layers"}
+    assert drawn(run) == set(OF_NUMBERS) - set(OF_LAYERS)
 
 
 def test_predictions_of_a_column_of_zeros_and_ones(folder):

@@ -125,7 +125,7 @@ def test_fifty_kills_at_random_moments(tmp_path: Path) -> None:
 
 def _assert_same(killed: Path, whole: Path) -> None:
     """Every file of a training that was killed is that of the whole one, and nothing half-written is left."""
-    for file in ("checkpoints/best.safetensors", "checkpoints/last.safetensors", "norms.csv", "predictions.csv"):
+    for file in ("checkpoints/best.safetensors", "checkpoints/last.safetensors", "gradients.csv", "predictions.csv"):
         assert (killed / file).read_bytes() == (whole / file).read_bytes()
     rows, expected = (
         [line.split(",")[:1] + line.split(",")[2:] for line in (run / "metrics.csv").read_text().splitlines()]

@@ -100,7 +100,7 @@ def assert_same(run: Run, other: Run) -> None:
     assert digests(arrays, metadata["state"]) == digests(others, other_metadata["state"])
     assert without_seconds(run) == without_seconds(other)
     assert len({row["epoch"] for row in without_seconds(run)}) == len(without_seconds(run))
-    assert run.norms.read_bytes() == other.norms.read_bytes()
+    assert run.gradients.read_bytes() == other.gradients.read_bytes()
     assert run.predictions.read_bytes() == other.predictions.read_bytes()
     summary, other_summary = (json.loads(r.summary.read_text()) | {"seconds": 0} for r in (run, other))
     assert summary == other_summary

@@ -1,10 +1,11 @@
-"""The pictures of metrics over the epochs, and of the layers' norms."""
+"""The pictures of metrics over the epochs, and of the layers' norms over the steps."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from mytorch.training import plots
+from mytorch.training.diagnostics.gradients_file import GradientRow
 
 Draw = Callable[..., Figure]
 Inside = Callable[[Figure], None]
@@ -75,6 +77,15 @@ def test_few_and_many_epochs(draw: Draw, inside: Inside, epochs: int) -> None:
         assert said(figure.axes[0]) == ["no metrics in this run"]
 
 
+def test_what_only_some_epochs_have_is_one_line_and_what_none_has_no_panel(draw: Draw) -> None:
+    rows = rows_of(30, update_ratio=lambda e: 1 / e if e % 10 == 0 else None, saturated=lambda e: None)
+    figure = draw(plots.plot_metrics, rows, title="a", best_epoch=7)
+    assert titles(figure) == ["learning rate", "update ratio"]
+    (line,) = figure.axes[1].get_lines()
+    assert list(line.get_xdata()) == [10, 20, 30]
+    assert said(figure.axes[1]) == ["last 0.03333"]
+
+
 def test_a_name_and_its_value_do_not_overlap(draw: Draw) -> None:
     name = "validation_" + "W" * 40
     figure = draw(plots.plot_metrics, rows_of(10_000, **{name: lambda e: -1.2345e-9}), title="a", best_epoch=10_000)
@@ -86,12 +97,11 @@ def test_a_name_and_its_value_do_not_overlap(draw: Draw) -> None:
 # --- layers ---------------------------------------------------------------------------------------------------------
 
 
-def norms(parameters: int, epochs: int) -> list[dict[str, float]]:
+def norms(layers: int, steps: int) -> list[GradientRow]:
     return [
-        {"epoch": float(epoch)}
-        | {f"weight:{layer}.weight": 1.0 + layer for layer in range(parameters)}
-        | {f"gradient:{layer}.weight": 10.0 ** -(layer % 7) / epoch for layer in range(parameters)}
-        for epoch in range(1, epochs + 1)
+        GradientRow(1, step, str(layer), "Linear", 10.0 ** -(layer % 7) / step, 1.0 + layer)
+        for step in range(1, steps + 1)
+        for layer in range(layers)
     ]
 
 
@@ -100,51 +110,53 @@ def test_few_layers_are_lines(draw: Draw, inside: Inside) -> None:
     weights, gradients = figure.axes
     assert [line.get_ydata()[0] for line in weights.get_lines()] == [1.0, 2.0, 3.0]
     assert gradients.get_yscale() == "log"
-    assert list(gradients.get_lines()[1].get_ydata()) == pytest.approx([0.1 / epoch for epoch in range(1, 51)])
+    assert list(gradients.get_lines()[1].get_ydata()) == pytest.approx([0.1 / step for step in range(1, 51)])
     legend = weights.get_legend()
     assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["0.weight", "1.weight", "2.weight"]
+    assert [text.get_text() for text in legend.get_texts()] == ["0 Linear", "1 Linear", "2 Linear"]
     inside(figure)
 
 
 def test_zeros_and_what_is_not_finite_are_told(draw: Draw) -> None:
     rows = norms(2, 10)
-    rows[3]["gradient:0.weight"] = 0.0
-    rows[4]["gradient:0.weight"] = math.inf
-    del rows[5]["gradient:1.weight"]
+    rows[6] = replace(rows[6], gradient_norm=0.0)
+    rows[8] = replace(rows[8], gradient_norm=math.inf)
+    rows[11] = replace(rows[11], gradient_norm=math.nan)
+    rows[13] = replace(rows[13], gradient_norm=None)  # of a frozen layer, which is not worth a word
     _, gradients = draw(plots.plot_layers, rows, title="a").axes
     assert said(gradients)[-1] == "not drawn: 1 zero, 2 not finite"
     assert np.isnan(gradients.get_lines()[0].get_ydata()[3:5].astype(float)).all()
 
 
-def test_many_epochs_are_drawn_through_medians(draw: Draw) -> None:
+def test_many_steps_are_drawn_through_medians(draw: Draw) -> None:
     figure = draw(plots.plot_layers, norms(2, 10_000), title="a")
     assert len(figure.axes[0].get_lines()[0].get_xdata()) == 1000
-    assert figure.axes[1].get_xlabel() == "epoch (medians of 10)"
+    assert figure.axes[1].get_xlabel() == "step (medians of 10)"
     assert figure.axes[1].get_lines()[0].get_ydata()[0] == pytest.approx(np.median(1 / np.arange(1, 11)))
 
 
-@pytest.mark.parametrize("parameters", [8, 24, 200])
-@pytest.mark.parametrize("epochs", [1, 700])
-def test_many_layers_are_a_map(draw: Draw, inside: Inside, parameters: int, epochs: int) -> None:
-    rows = norms(parameters, epochs)
-    rows[-1]["gradient:1.weight"], rows[-1]["gradient:2.weight"] = 0.0, math.nan
+@pytest.mark.parametrize("layers", [8, 24, 200])
+@pytest.mark.parametrize("steps", [1, 700])
+def test_many_layers_are_a_map(draw: Draw, inside: Inside, layers: int, steps: int) -> None:
+    rows = norms(layers, steps)
+    zero, odd = len(rows) - layers + 1, len(rows) - layers + 2
+    rows[zero], rows[odd] = replace(rows[zero], gradient_norm=0.0), replace(rows[odd], gradient_norm=math.nan)
     figure = draw(plots.plot_layers, rows, title="transformer " * 20)
     (image,) = figure.axes[2].get_images()
     table = image.get_array()
-    assert table.shape == (parameters, min(epochs, 600))
+    assert table.shape == (layers, min(steps, 600))
     last = to_hex(image.cmap(image.norm(table[1, -1]))), to_hex(image.cmap(image.norm(table[2, -1:])[0]))
     assert last == ("#000000", "#d55e00")
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert names[0] == "0.weight"
-    assert len(names) == parameters or parameters == 200
+    assert names[0] == "0 Linear"
+    assert len(names) == layers or layers == 200
     labels = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
     assert all(upper.y0 >= lower.y1 - 2 for upper, lower in itertools.pairwise(labels))
     inside(figure)
 
 
-@pytest.mark.parametrize("rows", [[], [{"epoch": 1.0}]])
-def test_no_norms(draw: Draw, inside: Inside, rows: list[dict]) -> None:
+@pytest.mark.parametrize("rows", [[], [GradientRow(1, 1, "0", "ReLU")]])
+def test_no_norms(draw: Draw, inside: Inside, rows: list[GradientRow]) -> None:
     figure = draw(plots.plot_layers, rows, title="a")
     assert said(figure.axes[0])[-1] == "no norms of layers in this run"
     inside(figure)

@@ -56,11 +56,11 @@ def test_create_makes_the_directory_and_points_latest_at_it(runs_dir: Path) -> N
 def test_all_files_lie_in_the_run(runs_dir: Path) -> None:
     run = Run.create(runs_dir, "boston")
     files = [run.config, run.metrics, run.summary, run.eval, run.best_checkpoint, run.last_checkpoint]
-    files += [run.norms, run.predictions, run.failure, run.lock, run.plots]
+    files += [run.gradients, run.predictions, run.failure, run.lock, run.plots]
     assert [file.relative_to(run.path).as_posix() for file in files] == [
         "config.yaml", "metrics.csv", "summary.json", "eval.json",
         "checkpoints/best.safetensors", "checkpoints/last.safetensors",
-        "norms.csv", "predictions.csv", "failure.json", "lock", "plots",
+        "gradients.csv", "predictions.csv", "failure.json", "lock", "plots",
     ]  # fmt: skip
     assert all(file.parent.is_dir() for file in files)
 

@@ -110,7 +110,7 @@ def to_the_end(training: Training) -> None:
 
 def result(run: Run) -> list[Any]:
     rows = [line.split(",")[:1] + line.split(",")[2:] for line in run.metrics.read_text().splitlines()]
-    files = (run.best_checkpoint, run.last_checkpoint, run.norms, run.predictions)
+    files = (run.best_checkpoint, run.last_checkpoint, run.gradients, run.predictions)
     return [*(path.read_bytes() for path in files), rows]
 
 
