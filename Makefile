@@ -8,7 +8,7 @@ else
 BIN := $(VENV)/bin
 endif
 
-.PHONY: help train test parity lint bench clean
+.PHONY: help train test parity browser lint bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,10 +25,13 @@ train: $(VENV)/.installed-base ## train configs/boston.yaml and say where the me
 	@$(BIN)/mytorch train configs/boston.yaml
 
 test: $(VENV)/.installed-test ## the test suite (needs no torch)
-	@$(BIN)/python $(PYTEST) --ignore=tests/parity $(ARGS)
+	@$(BIN)/python $(PYTEST) --ignore=tests/parity --ignore=tests/browser $(ARGS)
 
 parity: $(VENV)/.installed-parity ## the comparisons with the real PyTorch
 	@$(BIN)/python $(PYTEST) tests/parity $(ARGS)
+
+browser: $(VENV)/.installed-browser ## report.html in a real Chromium or Chrome (CHROMIUM=... names it)
+	@$(BIN)/python $(PYTEST) tests/browser $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import gzip
 import hashlib
 import importlib.util
@@ -101,6 +102,77 @@ def mytorch_command():
         return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
 
     return run
+
+
+# Names that would be markup, a script, or the end of the one that they stand in, if they were not escaped.
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "한글 \"따옴표\" '&amp;'",
+    "\u202e\u05e2\u05d1\u05e8\u05d9\u05ea\u2028</script><!--",  # Hebrew, from right to left
+    "plain",
+]
+HOSTILE_COLUMNS = ["<img src=x onerror=alert(2)>", "한글 열"]
+OF_BOSTON = """\
+name: numbers
+dataset: {type: boston, test: {every: 4}, validation: {every: 5}, normalize: {inputs: standard, target: standard}, batch_size: 64}
+model: [{type: Linear, out_features: 8}, ReLU, {type: Residual, layers: [{type: Linear, out_features: 8}, Tanh]}, {type: Linear, out_features: 1}]
+loss: MSELoss
+optimizer: {type: AdamW, lr: 1e-2}
+train: {epochs: 8}
+plots: []
+"""
+OF_CLASSES = """\
+name: 한글-이름
+dataset: {type: csv, path: classes.csv, target: kind, test: {every: 3}, batch_size: 32}
+model: [{type: Linear, out_features: 8}, Tanh, {type: Linear, out_features: 4}]
+loss: CrossEntropyLoss
+optimizer: {type: Adam, lr: 5e-2}
+train: {epochs: 4}
+metrics: [accuracy]
+plots: []
+"""
+
+
+def _write_classes(path, names, columns, rows):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*columns, "kind"])
+        for i in range(rows):
+            writer.writerow([i % len(names) + 0.1 * (i % 3), -0.5 * (i % 5), names[i % len(names)]])
+
+
+@pytest.fixture(scope="session")
+def hostile_names():
+    return HOSTILE
+
+
+@pytest.fixture(scope="session")
+def report_runs(tmp_path_factory, mytorch_command):
+    """A folder with tiny runs of each kind that a report can be of; `runs/NAME/` holds one each."""
+    folder = tmp_path_factory.mktemp("report")
+    (folder / "numbers.yaml").write_text(OF_BOSTON, encoding="utf-8")
+    (folder / "classes.yaml").write_text(OF_CLASSES, encoding="utf-8")
+    _write_classes(folder / "classes.csv", HOSTILE, HOSTILE_COLUMNS, 96)
+    _write_classes(folder / "two.csv", ["no", "yes"], ["a", "b"], 40)
+    _write_classes(folder / "many.csv", [f"class {i}" for i in range(40)], ["a", "b"], 200)
+    two = ["dataset.path=two.csv", "loss=BCEWithLogitsLoss", "model.2.out_features=1", "name=two"]
+    images = [
+        "dataset={type: digits, count: 80, test: {every: 4}}", "name=images",
+        "model=[{type: Conv2d, out_channels: 2, kernel_size: 5, stride: 3}, ReLU, Flatten, {type: Linear, out_features: 10}]",
+    ]  # fmt: skip
+    trainings = {
+        "numbers": [],
+        "off": ["diagnostics=off", "train.epochs=2", "name=off"],
+        "classes": [],
+        "two": two,
+        "many": ["dataset.path=many.csv", "model.2.out_features=40", "train.epochs=2", "name=many"],
+        "images": [*images, "train.epochs=2"],
+    }
+    for name, changes in trainings.items():
+        config = "numbers.yaml" if name in ("numbers", "off") else "classes.yaml"
+        mytorch_command("train", config, *changes, "-q", cwd=folder)
+    mytorch_command("train", "numbers.yaml", "optimizer={type: SGD, lr: 1e30}", "name=bad", "-q", cwd=folder, check=1)
+    return folder
 
 
 def _idx(array):

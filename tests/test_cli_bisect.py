@@ -82,8 +82,8 @@ def change_a_weight(path: Path) -> None:
     checkpoint.save(path, arrays, metadata)
 
 
-def test_equal_runs(trained, mytorch_process, found):
-    out = mytorch_process("bisect", "first", "second", cwd=trained).stdout
+def test_equal_runs(trained, mytorch_command, found):
+    out = mytorch_command("bisect", "first", "second", cwd=trained).stdout
     assert "config" in out.splitlines()[1], "their names differ"
     assert out.endswith("the same to the bit: the checkpoints of step 12, the newest that both can have\n")
     document = found(trained, "first", "second", check=0)
@@ -108,8 +108,8 @@ def test_a_checkpoint_of_one_run_alone_is_compared_with_its_replay(folder, found
     assert (unlike["step"], [d["tensor"] for d in unlike["differences"]]) == (8, ["3.weight in the model"])
 
 
-def test_another_learning_rate_shows_in_the_weights_of_the_first_step(trained, mytorch_process, found):
-    done = mytorch_process("bisect", "first", "lr", cwd=trained, check=1)
+def test_another_learning_rate_shows_in_the_weights_of_the_first_step(trained, mytorch_command, found):
+    done = mytorch_command("bisect", "first", "lr", cwd=trained, check=1)
     assert re.search(r"optimizer\.lr +0\.01 +0\.02", done.stdout)
     assert (
         "the first difference is in step 1 (epoch 1, step 1 of 3):\n  0.weight in the model, (3, 2) float32:"

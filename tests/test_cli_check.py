@@ -61,8 +61,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_the_table(folder, mytorch_process):
-    out = mytorch_process("check", "small.yaml", cwd=folder).stdout
+def test_the_table(folder, mytorch_command):
+    out = mytorch_command("check", "small.yaml", cwd=folder).stdout
     lines = out.splitlines()
     assert lines[:5] == [
         "small.yaml: small",
@@ -130,10 +130,10 @@ def test_who_knows_nothing_of_two_classes_has_a_loss_of_log_2(folder, mytorch_co
     assert document["loss_of_a_guess"] == pytest.approx(math.log(2), rel=1e-6)
 
 
-def test_all_problems_of_all_files(folder, mytorch_process):
+def test_all_problems_of_all_files(folder, mytorch_command):
     (folder / "bad.yaml").write_text(CONFIG.replace("Tanh", "Tanhh").replace("lr: 1e-2", "lr: x"))
     (folder / "misfit.yaml").write_text(CONFIG.replace("out_features: 1}", "out_features: 2}"))
-    done = mytorch_process("check", "bad.yaml", "none.yaml", "small.yaml", "misfit.yaml", cwd=folder, check=2)
+    done = mytorch_command("check", "bad.yaml", "none.yaml", "small.yaml", "misfit.yaml", cwd=folder, check=2)
     lines = done.stderr.splitlines()
     assert len(lines) == 4
     assert lines[0].startswith("error: bad.yaml:3:42: model.1: unknown layer 'Tanhh'; did you mean 'Tanh'?")

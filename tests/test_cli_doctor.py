@@ -24,8 +24,8 @@ def project() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def test_it_says_what_there_is(tmp_path, mytorch_process):
-    done = mytorch_process("doctor", cwd=tmp_path)
+def test_it_says_what_there_is(tmp_path, mytorch_command):
+    done = mytorch_command("doctor", cwd=tmp_path)
     names = [line.split()[0] for line in done.stdout.splitlines() if line and not line.startswith(" ")]
     assert names[:3] == ["mytorch", "packages", "optional"]
     assert {"cpu", "blas", "products", "runs", "output"} <= set(names)
@@ -33,9 +33,9 @@ def test_it_says_what_there_is(tmp_path, mytorch_process):
     assert os.listdir(tmp_path) == [], "nothing is left behind"
 
 
-def test_the_documentation_shows_the_same_lines(tmp_path, mytorch_process):
+def test_the_documentation_shows_the_same_lines(tmp_path, mytorch_command):
     told = (ROOT / "docs" / "check.md").read_text(encoding="utf-8").split("$ mytorch doctor\n")[1].split("\n\n")[0]
-    printed = mytorch_process("doctor", cwd=tmp_path).stdout.split("\n\n")[0]
+    printed = mytorch_command("doctor", cwd=tmp_path).stdout.split("\n\n")[0]
     heads, shown = ([line[:10] for line in text.splitlines()] for text in (printed, told))
     assert [head for head in heads if head.strip()] == [head for head in shown if head.strip()]
     packages, in_docs = (re.findall(r"([a-z]+) \d", text.splitlines()[1]) for text in (printed, told))
@@ -52,9 +52,9 @@ def test_json(tmp_path, mytorch_command):
     assert set(document["packages"]) == {*REQUIRED, *OPTIONAL}
 
 
-def test_a_runs_directory_that_cannot_be_written_is_broken(tmp_path, mytorch_process):
+def test_a_runs_directory_that_cannot_be_written_is_broken(tmp_path, mytorch_command):
     (tmp_path / "file").write_text("")
-    done = mytorch_process("doctor", "--runs-dir", "file/runs", cwd=tmp_path, check=1)
+    done = mytorch_command("doctor", "--runs-dir", "file/runs", cwd=tmp_path, check=1)
     assert "broken: runs cannot be written to" in done.stdout
     assert done.stderr.startswith("error: runs cannot be written to")
 

@@ -33,8 +33,8 @@ def folder(tmp_path_factory, mytorch_command):
     return folder
 
 
-def test_safetensors_in_a_process(folder, mytorch_process):
-    done = mytorch_process("export", "small", "--to", "safetensors", cwd=folder)
+def test_safetensors_in_a_process(folder, mytorch_command):
+    done = mytorch_command("export", "small", "--to", "safetensors", cwd=folder)
     (run,) = (folder / "runs" / "small").iterdir()
     path = (run / "model.safetensors").relative_to(folder)
     first, second, third = done.stdout.splitlines()

@@ -40,12 +40,12 @@ finetune:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, mytorch_process):
+def folder(tmp_path_factory, mytorch_command):
     """A finished run of `base.yaml`, and `tuned.yaml`, which starts from it."""
     folder = tmp_path_factory.mktemp("finetune")
     (folder / "base.yaml").write_text(BASE)
     (folder / "tuned.yaml").write_text(TUNED)
-    mytorch_process("train", "base.yaml", cwd=folder)
+    mytorch_command("train", "base.yaml", cwd=folder)
     return folder
 
 
@@ -108,8 +108,8 @@ def test_runs_and_compare(folder, mytorch_command):
     assert "test.loss_MSELoss" in compared
 
 
-def test_finetune(copy, mytorch_process):
-    done = mytorch_process("train", "tuned.yaml", cwd=copy)
+def test_finetune(copy, mytorch_command):
+    done = mytorch_command("train", "tuned.yaml", cwd=copy)
     base, tuned = run_of(copy, "base"), run_of(copy, "tuned")
     assert done.stdout.splitlines()[1:5] == [
         f"starting from runs/base/{base.name}/checkpoints/best.safetensors",
@@ -125,7 +125,7 @@ def test_finetune(copy, mytorch_process):
     assert (summary["parameters"], summary["frozen_parameters"]) == (9, 128)
 
 
-def test_from_then_on_the_old_run_is_not_needed(copy, mytorch_process, mytorch_command):
+def test_from_then_on_the_old_run_is_not_needed(copy, mytorch_command):
     mytorch_command("train", "tuned.yaml", cwd=copy)
     whole = run_of(copy, "tuned")
     stopped = copy / "runs" / "stopped" / "20260101-000000"
@@ -136,15 +136,15 @@ def test_from_then_on_the_old_run_is_not_needed(copy, mytorch_process, mytorch_c
     for path in stopped.glob("checkpoints/*"):
         if path.name > "state-00000006.safetensors" or path.name in ("best.safetensors", "last.safetensors"):
             path.unlink()
-    done = mytorch_process("resume", "stopped", cwd=copy)
+    done = mytorch_command("resume", "stopped", cwd=copy)
     assert "at epoch 2, step 2 of 5, from state-00000006.safetensors" in done.stdout
     assert results(stopped) == results(whole)
-    mytorch_process("eval", "stopped", cwd=copy)
+    mytorch_command("eval", "stopped", cwd=copy)
     mytorch_command("resume", "stopped", "--verify", cwd=copy)
     mytorch_command("plot", "stopped", cwd=copy)
     mytorch_command("resume", "stopped", "train.epochs=4", cwd=copy)
     # a new training from its config needs the old run, and says so
-    failed = mytorch_process("train", stopped / "config.yaml", cwd=copy, check=2)
+    failed = mytorch_command("train", stopped / "config.yaml", cwd=copy, check=2)
     assert (
         f"config.yaml:{1 + (stopped / 'config.yaml').read_text().splitlines().index('finetune:') + 1}" in failed.stderr
     )
@@ -179,8 +179,8 @@ def test_other_ways_to_train(copy, mytorch_command):
         np.testing.assert_array_equal(weights(member)["0.weight"], first_layer)
 
 
-def test_messages(folder, mytorch_process, mytorch_command):
-    failed = mytorch_process("train", "tuned.yaml", "finetune.from=nothing", cwd=folder, check=2)
+def test_messages(folder, mytorch_command):
+    failed = mytorch_command("train", "tuned.yaml", "finetune.from=nothing", cwd=folder, check=2)
     assert failed.stderr.startswith("error: override 'finetune.from=nothing': finetune.from: no run 'nothing'")
     failed = mytorch_command("train", "tuned.yaml", "model.0.out_features=9", "finetune.freeze=[]", cwd=folder, check=2)
     assert "tuned.yaml:10:9: finetune.from: the weights of runs/base/" in failed.stderr

@@ -33,8 +33,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_gates_pass_fail_and_are_told_everywhere(folder, mytorch_process):
-    passed = mytorch_process(
+def test_gates_pass_fail_and_are_told_everywhere(folder, mytorch_command):
+    passed = mytorch_command(
         "train", "small.yaml", "--expect", "seconds<60", "--junit", "gates.xml", cwd=folder, check=0
     )
     lines = [line for line in passed.stdout.splitlines() if line.startswith("passed")]
@@ -45,7 +45,7 @@ def test_gates_pass_fail_and_are_told_everywhere(folder, mytorch_process):
     ]
     assert ET.parse(folder / "gates.xml").getroot().attrib == {"tests": "3", "failures": "0", "errors": "0"}
 
-    failed = mytorch_process("eval", "--expect", "test.mae<1", "--junit", "gates.xml", "--json", cwd=folder, check=1)
+    failed = mytorch_command("eval", "--expect", "test.mae<1", "--junit", "gates.xml", "--json", cwd=folder, check=1)
     result = json.loads(failed.stdout)
     (gate,) = result["gates"]
     assert gate == {
@@ -61,9 +61,9 @@ def test_gates_pass_fail_and_are_told_everywhere(folder, mytorch_process):
     assert ET.parse(folder / "gates.xml").getroot().attrib["failures"] == "1"
 
 
-def test_an_unknown_name_is_found_before_anything_is_trained(folder, mytorch_process):
+def test_an_unknown_name_is_found_before_anything_is_trained(folder, mytorch_command):
     (folder / "small.yaml").write_text(SMALL.replace("test.mae:", "test.mea:"))
-    done = mytorch_process(
+    done = mytorch_command(
         "train", "small.yaml", "--expect", "test.rmse<1", "--junit", "gates.xml", cwd=folder, check=2
     )
     assert "small.yaml:9:3: expect: unknown figure 'test.mea'; did you mean 'test.mae'?" in done.stderr
@@ -71,8 +71,8 @@ def test_an_unknown_name_is_found_before_anything_is_trained(folder, mytorch_pro
     assert sorted(path.name for path in folder.iterdir()) == ["small.yaml"]
 
 
-def test_a_training_that_fails_is_an_error_in_the_junit_file(folder, mytorch_process):
-    done = mytorch_process(
+def test_a_training_that_fails_is_an_error_in_the_junit_file(folder, mytorch_command):
+    done = mytorch_command(
         "train", "small.yaml", "optimizer={type: SGD, lr: 1e30}", "--junit", "gates.xml", cwd=folder, check=1
     )
     root = ET.parse(folder / "gates.xml").getroot()
@@ -80,7 +80,7 @@ def test_a_training_that_fails_is_an_error_in_the_junit_file(folder, mytorch_pro
     assert root.find(".//error").attrib["message"] in done.stderr
 
 
-def test_the_workflow_in_the_documentation_runs(tmp_path, mytorch_process):
+def test_the_workflow_in_the_documentation_runs(tmp_path, mytorch_command):
     text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
     (workflow,) = [data for data in map(yaml.safe_load, blocks) if "jobs" in data]
@@ -89,6 +89,6 @@ def test_the_workflow_in_the_documentation_runs(tmp_path, mytorch_process):
     (upload,) = [step for step in steps if "upload-artifact" in step.get("uses", "")]
     arguments = shlex.split(command)[1:]
     os.symlink(ROOT / "configs", tmp_path / "configs")
-    mytorch_process(*arguments, cwd=tmp_path, check=0)
+    mytorch_command(*arguments, cwd=tmp_path, check=0)
     assert upload["with"]["path"].split()[0] == arguments[arguments.index("--junit") + 1]
     assert ET.parse(tmp_path / "gates.xml").getroot().attrib["failures"] == "0"

@@ -99,8 +99,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_a_model_of_ones_own_from_training_to_resuming(folder, mytorch_process, mytorch_command):
-    mytorch_process("train", "net.yaml", "model.hidden=16", "-q", cwd=folder)
+def test_a_model_of_ones_own_from_training_to_resuming(folder, mytorch_command):
+    mytorch_command("train", "net.yaml", "model.hidden=16", "-q", cwd=folder)
     run = (folder / "runs" / "latest").resolve()
     assert "model: {type: MyNet, hidden: 16, refuses: 0}\n" in (run / "config.yaml").read_text()
     before = json.loads(mytorch_command("eval", "--json", cwd=folder).stdout)["scores"]["mae"]
@@ -113,32 +113,32 @@ def test_a_model_of_ones_own_from_training_to_resuming(folder, mytorch_process, 
     assert json.loads((run / "summary.json").read_text())["epochs"] == 5
 
 
-def test_from_another_folder(folder, mytorch_process):
+def test_from_another_folder(folder, mytorch_command):
     (folder / "elsewhere").mkdir()
-    mytorch_process("train", "../net.yaml", "-q", cwd=folder / "elsewhere")
-    mytorch_process("eval", cwd=folder / "elsewhere")
+    mytorch_command("train", "../net.yaml", "-q", cwd=folder / "elsewhere")
+    mytorch_command("eval", cwd=folder / "elsewhere")
 
 
-def test_an_error_in_the_middle_of_the_training_has_its_line(folder, mytorch_process):
+def test_an_error_in_the_middle_of_the_training_has_its_line(folder, mytorch_command):
     last = 379 % 64
-    done = mytorch_process("train", "net.yaml", f"model.refuses={last}", cwd=folder, check=1)
+    done = mytorch_command("train", "net.yaml", f"model.refuses={last}", cwd=folder, check=1)
     assert f"no batches of {last} rows ({folder}/net.py:" in done.stderr
     assert "epoch 1, step 6 of 6" in done.stderr
 
 
-def test_errors_of_ones_own_metric_at_the_end_have_their_line(folder, mytorch_process):
+def test_errors_of_ones_own_metric_at_the_end_have_their_line(folder, mytorch_command):
     (folder / "metric.py").write_text(
         "from mytorch.training.metrics import RegressionMetric\n\n"
         "class Few(RegressionMetric):\n    def start(self): pass\n    def result(self): return 0.0\n"
         "    def add(self, prediction, target, weights):\n        assert len(target) < 100, 'too many rows'\n"
     )
-    done = mytorch_process("train", "net.yaml", "imports=[net.py, metric.py]", "metrics=[Few]", cwd=folder, check=1)
+    done = mytorch_command("train", "net.yaml", "imports=[net.py, metric.py]", "metrics=[Few]", cwd=folder, check=1)
     assert f"error: in your own code: AssertionError: too many rows ({folder}/metric.py:7)\n" in done.stderr
 
 
-def test_branches_from_training_to_resuming(tmp_path, mytorch_process, mytorch_command):
+def test_branches_from_training_to_resuming(tmp_path, mytorch_command):
     write_example("Parallel: branches side by side", tmp_path, "a.yaml")
-    mytorch_process("train", "a.yaml", "train.epochs=2", "model.0.branches.deep.0.out_features=8", "-q", cwd=tmp_path)
+    mytorch_command("train", "a.yaml", "train.epochs=2", "model.0.branches.deep.0.out_features=8", "-q", cwd=tmp_path)
     config = load(tmp_path / "runs" / "latest" / "config.yaml").data
     assert config["model"][0]["branches"]["deep"][0]["out_features"] == 8
     mytorch_command("resume", "train.epochs=3", cwd=tmp_path)

@@ -358,11 +358,11 @@ def test_a_reader_that_goes_away_ends_it_quietly(folder):
         assert process.wait(60) == 141
 
 
-def test_a_full_disk_is_told(folder, mytorch_process):
+def test_a_full_disk_is_told(folder, mytorch_command):
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
     (folder / "new.csv").write_text("\n".join(BOSTON))
-    ended = mytorch_process("predict", "small", "new.csv", "-o", "/dev/full", cwd=folder, check=1)
+    ended = mytorch_command("predict", "small", "new.csv", "-o", "/dev/full", cwd=folder, check=1)
     assert ended.stderr == "error: cannot write /dev/full: No space left on device\n"
     with open("/dev/full", "wb") as full, started("small", "new.csv", cwd=folder, stdout=full) as process:
         assert process.stderr.read() == b"error: No space left on device\n"

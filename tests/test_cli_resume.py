@@ -73,7 +73,7 @@ def only_run(folder: Path) -> Path:
 def results(run: Path) -> list[object]:
     rows = [line.split(",")[:1] + line.split(",")[2:] for line in (run / "metrics.csv").read_text().splitlines()]
     weights = [(run / "checkpoints" / f"{which}.safetensors").read_bytes() for which in ("best", "last")]
-    tables = [(run / name).read_text() for name in ("norms.csv", "predictions.csv")]
+    tables = [(run / name).read_text() for name in ("gradients.csv", "predictions.csv")]
     return [rows, tables, weights, json.loads((run / "summary.json").read_text()) | {"seconds": 0}]
 
 
@@ -177,21 +177,21 @@ def test_one_run_has_one_writer(folder: Path, mytorch_process) -> None:
     )  # the lock is free: another message
 
 
-def test_other_keys_are_refused(folder: Path, mytorch_process) -> None:
+def test_other_keys_are_refused(folder: Path, mytorch_command) -> None:
     process = started(folder)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
-    done = mytorch_process("resume", "optimizer.lr=0.5", "train.epochs=100000", cwd=folder, check=2)
+    done = mytorch_command("resume", "optimizer.lr=0.5", "train.epochs=100000", cwd=folder, check=2)
     assert "  optimizer.lr: 0.01 -> 0.5\n" in done.stderr
     assert "--force" in done.stderr
-    done = mytorch_process("resume", "small", "optimizer.lr=fast", cwd=folder, check=2)
+    done = mytorch_command("resume", "small", "optimizer.lr=fast", cwd=folder, check=2)
     assert "optimizer.lr: expected" in done.stderr
 
 
-def test_no_such_run(folder: Path, mytorch_process) -> None:
-    assert "no runs in runs yet" in mytorch_process("resume", cwd=folder, check=2).stderr
-    mytorch_process("train", "small.yaml", "-q", cwd=folder)
-    assert "no run 'smal1'" in mytorch_process("resume", "smal1", cwd=folder, check=2).stderr
+def test_no_such_run(folder: Path, mytorch_command) -> None:
+    assert "no runs in runs yet" in mytorch_command("resume", cwd=folder, check=2).stderr
+    mytorch_command("train", "small.yaml", "-q", cwd=folder)
+    assert "no run 'smal1'" in mytorch_command("resume", "smal1", cwd=folder, check=2).stderr
     assert not list((folder / "runs").glob("smal1*"))
 
 
@@ -215,7 +215,7 @@ def test_a_full_disk(folder: Path, mytorch_process) -> None:
     assert results(run) == results((folder / "whole" / "latest").resolve())
 
 
-def test_a_flipped_byte(folder: Path, mytorch_process) -> None:
+def test_a_flipped_byte(folder: Path, mytorch_command) -> None:
     process = started(folder, "checkpoint={every_steps: 3}")
     wait_for(lambda: len(checkpoints(folder)) > 1)
     process.kill()
@@ -225,18 +225,18 @@ def test_a_flipped_byte(folder: Path, mytorch_process) -> None:
     data[len(data) // 2] ^= 4
     newest.write_bytes(data)
     epochs = int(newest.stem[6:]) // 7 + 1
-    done = mytorch_process("resume", f"train.epochs={epochs}", cwd=folder)
+    done = mytorch_command("resume", f"train.epochs={epochs}", cwd=folder)
     assert f"{newest.relative_to(folder)}: the checkpoint is damaged" in done.stderr
     assert f"{before.relative_to(folder)}, the one before it, is used" in done.stderr
     assert newest.with_name(newest.name + ".damaged").read_bytes() == data
 
 
-def test_verify(folder: Path, mytorch_process) -> None:
-    mytorch_process("train", "small.yaml", "-q", cwd=folder)
-    done = mytorch_process("resume", "--verify", cwd=folder)
+def test_verify(folder: Path, mytorch_command) -> None:
+    mytorch_command("train", "small.yaml", "-q", cwd=folder)
+    done = mytorch_command("resume", "--verify", cwd=folder)
     assert "2 steps from state-00000033.safetensors, compared with state-00000035.safetensors" in done.stdout
     assert "the same to the bit: weights, " in done.stdout
-    document = json.loads(mytorch_process("resume", "--verify", "--steps", "1", "--json", cwd=folder).stdout)
+    document = json.loads(mytorch_command("resume", "--verify", "--steps", "1", "--json", cwd=folder).stdout)
     assert document["steps"] == 1
-    assert "--steps says" in mytorch_process("resume", "--steps", "5", cwd=folder, check=2).stderr
-    assert "takes no changes" in mytorch_process("resume", "seed=2", "--verify", cwd=folder, check=2).stderr
+    assert "--steps says" in mytorch_command("resume", "--steps", "5", cwd=folder, check=2).stderr
+    assert "takes no changes" in mytorch_command("resume", "seed=2", "--verify", cwd=folder, check=2).stderr

@@ -43,8 +43,8 @@ def series_in(folder):
     return path
 
 
-def test_seeds_give_the_scores_of_single_trainings_and_their_mean(folder, mytorch_process, mytorch_command):
-    done = mytorch_process("train", "small.yaml", "--seeds", "3,5-6", cwd=folder)
+def test_seeds_give_the_scores_of_single_trainings_and_their_mean(folder, mytorch_command):
+    done = mytorch_command("train", "small.yaml", "--seeds", "3,5-6", cwd=folder)
     assert "training small 3 times in runs/small/" in done.stdout
     series = series_in(folder)
     summary = json.loads((series / "summary.json").read_text())

@@ -41,12 +41,12 @@ def files_of(folder, name):
     return {key: array.tobytes() for key, array in weights.items()}, metrics, (run / "predictions.csv").read_text()
 
 
-def test_one_thread_or_two_make_the_same_bits_and_so_does_a_change_between(folder, mytorch_process):
-    mytorch_process("train", "small.yaml", "--threads", "1", "--name", "one", "-q", cwd=folder)
-    mytorch_process("train", "small.yaml", "train.threads=2", "--name", "two", "-q", cwd=folder)
+def test_one_thread_or_two_make_the_same_bits_and_so_does_a_change_between(folder, mytorch_command):
+    mytorch_command("train", "small.yaml", "--threads", "1", "--name", "one", "-q", cwd=folder)
+    mytorch_command("train", "small.yaml", "train.threads=2", "--name", "two", "-q", cwd=folder)
     assert files_of(folder, "one") == files_of(folder, "two")
-    mytorch_process("train", "small.yaml", "--threads", "1", "--name", "both", "train.epochs=1", "-q", cwd=folder)
-    resumed = mytorch_process("resume", "both", "--threads", "2", "train.epochs=2", cwd=folder)
+    mytorch_command("train", "small.yaml", "--threads", "1", "--name", "both", "train.epochs=1", "-q", cwd=folder)
+    resumed = mytorch_command("resume", "both", "--threads", "2", "train.epochs=2", cwd=folder)
     assert "changed: train.threads: 1 -> 2" in resumed.stderr
     assert files_of(folder, "both") == files_of(folder, "one")
 

@@ -35,8 +35,8 @@ def run_of(folder: Path) -> Path:
     return max((folder / "runs" / "small").iterdir())
 
 
-def test_the_tracker_of_the_docs(folder, mytorch_process):
-    done = mytorch_process("train", "small.yaml", "-q", cwd=folder)
+def test_the_tracker_of_the_docs(folder, mytorch_command):
+    done = mytorch_command("train", "small.yaml", "-q", cwd=folder)
     rows = list(csv.DictReader((run_of(folder) / "metrics.csv").read_text().splitlines()))
     maes, best, expected = [float(row["validation_mae"]) for row in rows], float("inf"), []
     for epoch, mae in enumerate(maes, start=1):
@@ -47,8 +47,8 @@ def test_the_tracker_of_the_docs(folder, mytorch_process):
     assert "log: [{type: Best, metric: mae}]" in DOCS
 
 
-def test_one_that_fails_and_is_mended(folder, mytorch_process):
-    done = mytorch_process("train", "small.yaml", "log.0.metric=mea", "-q", cwd=folder, check=1)
+def test_one_that_fails_and_is_mended(folder, mytorch_command):
+    done = mytorch_command("train", "small.yaml", "log.0.metric=mea", "-q", cwd=folder, check=1)
     run = run_of(folder)
     relative = run.relative_to(folder)
     code = (folder / "tracker.py").read_text().splitlines()
@@ -62,9 +62,9 @@ def test_one_that_fails_and_is_mended(folder, mytorch_process):
     told, shown = (stamp.sub("TIME", text) for text in (done.stderr, DOCS))
     assert told.replace(str(folder), "/home/ada/houses") in shown, "the docs show it"
     assert (run / "failure.json").is_file()
-    listed = json.loads(mytorch_process("runs", "--json", cwd=folder).stdout)["runs"]
+    listed = json.loads(mytorch_command("runs", "--json", cwd=folder).stdout)["runs"]
     assert [one["state"] for one in listed] == ["failed"]
-    done = mytorch_process("resume", "log.0.metric=mae", "-q", cwd=folder)
+    done = mytorch_command("resume", "log.0.metric=mae", "-q", cwd=folder)
     assert done.stderr == "changed: log.0.metric: text 'mea' -> text 'mae'\n"
     assert done.stdout.startswith("epoch 2, step 10: validation_mae ")
     assert (run / "summary.json").is_file()
@@ -86,8 +86,8 @@ def test_tensorboard_without_its_package(folder, mytorch_command, monkeypatch):
     mytorch_command("train", "small.yaml", "log=[tensorboard]", "--smoke", cwd=folder)
 
 
-def test_predictions_and_all_plots(folder, mytorch_process):
-    mytorch_process("train", "small.yaml", "log=[]", "plots=[residuals]", "-q", cwd=folder)
+def test_predictions_and_all_plots(folder, mytorch_command):
+    mytorch_command("train", "small.yaml", "log=[]", "plots=[residuals]", "-q", cwd=folder)
     run = run_of(folder)
     assert [path.name for path in (run / "plots").iterdir()] == ["residuals.png"]
     rows = list(csv.DictReader((run / "predictions.csv").read_text().splitlines()))
@@ -96,9 +96,9 @@ def test_predictions_and_all_plots(folder, mytorch_process):
     best = json.loads((run / "summary.json").read_text())["best"]
     assert mae == pytest.approx(best["test"]["mae"], rel=1e-6)
     (folder / "tracker.py").unlink()  # neither own code nor data is needed
-    done = mytorch_process("plot", "--json", cwd=folder)
+    done = mytorch_command("plot", "--json", cwd=folder)
     drawn = [Path(path).stem for path in json.loads(done.stdout)["plots"]]
-    assert drawn == ["layers", "loss", "metrics", "predictions", "residuals"]
+    assert drawn == ["gradient-flow", "layers", "loss", "metrics", "predictions", "residuals"]
 
 
 def test_the_schema_knows_trackers_and_plots(folder, mytorch_command):

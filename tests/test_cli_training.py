@@ -39,18 +39,18 @@ def summary_of(folder: Path) -> dict:
     return json.loads((folder / "runs" / "latest" / "summary.json").read_text())
 
 
-def test_early_stopping(folder: Path, mytorch_process) -> None:
-    done = mytorch_process("train", "small.yaml", *ALL, cwd=folder)
+def test_early_stopping(folder: Path, mytorch_command) -> None:
+    done = mytorch_command("train", "small.yaml", *ALL, cwd=folder)
     summary = summary_of(folder)
     assert summary["stopped_early"]
     said = f"stopped early after epoch {summary['epochs']} of 40: validation_loss has not improved by more than 0.05"
     assert said in done.stdout
-    assert f"{summary['epochs']}/40" in mytorch_process("runs", cwd=folder).stdout
-    refused = mytorch_process("resume", cwd=folder, check=2)
+    assert f"{summary['epochs']}/40" in mytorch_command("runs", cwd=folder).stdout
+    refused = mytorch_command("resume", cwd=folder, check=2)
     assert f"is finished: early stopping ended it after epoch {summary['epochs']} of 40" in refused.stderr
     assert "train.early_stopping.patience=6" in refused.stderr
-    assert "the same to the bit: weights" in mytorch_process("resume", "--verify", cwd=folder).stdout
-    mytorch_process("resume", "train.early_stopping=null", cwd=folder)
+    assert "the same to the bit: weights" in mytorch_command("resume", "--verify", cwd=folder).stdout
+    mytorch_command("resume", "train.early_stopping=null", cwd=folder)
     assert (summary_of(folder)["stopped_early"], summary_of(folder)["epochs"]) == (False, 40)
 
 

@@ -48,9 +48,12 @@ TRAINING_FLOORS = {
     "config": 4,
     "callbacks": 5,
     "building": 6,
+    "diagnostics": 6,
     "loop": 7,
+    "inspection": 8,
     "prediction": 8,
-    "commands": 8,
+    "report": 8,
+    "commands": 9,
 }
 # A config names callbacks as it names layers: the tables of names look upward, when a config is read.
 LOOKS_UPWARD = {"config/components.py": "callbacks", "config/imports.py": "callbacks"}
