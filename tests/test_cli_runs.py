@@ -151,14 +151,24 @@ def test_mistakes_of_runs(folder, tmp_path, mytorch_command):
 def test_plot_draws_the_same_pictures_again(folder, mytorch_command):
     run = runs_of(folder)[0]
     before = {path.name: path.read_bytes() for path in (run / "plots").iterdir()}
-    assert set(before) == {"loss.png", "predictions.png"}
+    assert set(before) == {"loss.png", "predictions.png", "gradient-flow.png"}
     shutil.rmtree(run / "plots")
     relative = run.relative_to(folder)
     done = mytorch_command("plot", str(relative), cwd=folder)
     after = {path.name: path.read_bytes() for path in (run / "plots").iterdir()}
     assert {name: after[name] for name in before} == before
-    assert set(after) == {"layers.png", "loss.png", "metrics.png", "predictions.png", "residuals.png"}, "all of them"
-    assert f"{relative}, predictions.csv (epoch 5)\nplots:   {relative}/plots/layers.png, " in done.stdout
+    assert set(after) == {
+        "gradient-flow.png",
+        "layers.png",
+        "loss.png",
+        "metrics.png",
+        "predictions.png",
+        "residuals.png",
+    }, "all of them"
+    assert (
+        f"{relative}, predictions.csv (epoch 5)\nplots:   {relative}/plots/gradient-flow.png, {relative}/plots/layers.png, "
+        in done.stdout
+    )
     document = json.loads(mytorch_command("plot", str(relative), "--json", cwd=folder).stdout)
     assert document["plots"] == [f"{relative}/plots/{name}" for name in sorted(after)]
 

@@ -203,7 +203,7 @@ def test_a_training_without_plots_does_not_speak_of_them(mytorch_command, tmp_pa
         "dataset: boston\nmodel: Linear\nloss: MSELoss\noptimizer: {type: SGD, lr: 1e-6}\ntrain: {epochs: 1}\nplots: []\n"
     )
     lines = mytorch_command("train", "c.yaml", cwd=tmp_path).stdout.splitlines()
-    assert lines[-1].startswith("summary: ")
+    assert [line.split(":")[0] for line in lines[-3:]] == ["metrics", "summary", "report"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,9 @@ from mytorch.training.config.config import load_config
 from mytorch.training.config.yaml_source import load, parse
 
 ROOT = Path(__file__).parents[3]
-STARTERS = sorted((ROOT / "configs").rglob("*.yaml"))
+# Those with layers of their own have a schema of their own, which `mytorch schema --imports` prints.
+STARTERS = sorted(path for path in (ROOT / "configs").rglob("*.yaml") if "\nimports:" not in path.read_text("utf-8"))
+WITH_LAYERS = sorted(set((ROOT / "configs").rglob("*.yaml")) - set(STARTERS))
 CONFIG = """\
 name: digits
 seed: 3
@@ -180,7 +182,8 @@ def test_the_file_beside_the_starter_configs_is_what_the_command_prints(schema):
     assert json.loads((ROOT / "configs" / "config.schema.json").read_text()) == schema, said
     for path in STARTERS:
         first = path.read_text(encoding="utf-8").splitlines()[0]
-        assert first == "# yaml-language-server: $schema=config.schema.json", path
+        way = "../" * (len(path.relative_to(ROOT / "configs").parts) - 1)
+        assert first == f"# yaml-language-server: $schema={way}config.schema.json", path
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jsonschema") is None, reason="the package jsonschema is not installed")
@@ -193,6 +196,13 @@ def test_the_package_jsonschema_says_the_same(schema):
         validator.validate(data)
     for path, value in MISTAKES:
         assert not validator.is_valid(with_value(path, value)), path
+
+
+def test_the_starter_configs_with_layers_of_their_own_fit():
+    assert {path.parent.name for path in WITH_LAYERS} == {"learn"}
+    schema = json.loads(mytorch_schema("--imports", "configs/learn/layers.py", cwd=ROOT).stdout)
+    for path in WITH_LAYERS:
+        assert accepts(load(path).data, schema, schema), path
 
 
 def test_own_classes_are_named_with_imports(tmp_path):

@@ -111,7 +111,7 @@ def test_a_file_is_read_as_it_was_written(tmp_path):
 
 def test_what_a_run_keeps_is_what_its_data_and_its_weights_say(folder):
     run = trained(folder)
-    assert drawn(run) == {"loss", "confusion", "samples"}
+    assert drawn(run) == {"loss", "confusion", "samples", "gradient-flow"}
     samples, predictions = read_samples(run.images), read_predictions(run.predictions)
     part = predictions.parts["test"]
     assert (samples.images == np.load("x.npy")[part.rows[samples.places]]).all()
@@ -155,7 +155,11 @@ def test_numbers_from_images_and_rows_of_pixels(folder):
     numbers = ("loss=MSELoss", "dataset.task=regression", "plots=all")
     model = "model=[Flatten, {type: Linear, out_features: 1}]"
     assert drawn(trained(folder, *numbers, model)) == {*OF_NUMBERS, *OF_IMAGES}
-    assert drawn(trained(folder, "loss=MSELoss", "dataset.task=regression", model)) == {"loss", "predictions"}
+    assert drawn(trained(folder, "loss=MSELoss", "dataset.task=regression", model)) == {
+        "loss",
+        "predictions",
+        "gradient-flow",
+    }
     np.save("x.npy", np.load("x.npy").reshape(200, 64))
     run = trained(folder, "dataset.augment=[]", "model=[{type: Linear, out_features: 3}]", "plots=[samples, filters]")
     assert drawn(run) == set(OF_IMAGES)
