@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -216,6 +217,23 @@ def test_mistakes(mytorch_command, train, project) -> None:
     train("train.epochs=1")
     for arguments, said in MISTAKES:
         assert said in mytorch_command("landscape", *arguments, cwd=project, check=2).stderr
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(
+    mytorch_command, train, project, monkeypatch, is_there
+) -> None:
+    run = train("train.epochs=1")
+    shutil.rmtree(run.plots)
+    if is_there:
+        access = os.access
+        monkeypatch.setattr(os, "access", lambda path, mode: access(path, mode) and Path(path).name != run.plots.name)
+    else:
+        run.plots.write_text("a file")
+    monkeypatch.setattr(Training, "step", lambda *_: pytest.fail("the training is replayed"))
+    done = mytorch_command("landscape", cwd=project, check=1)
+    assert f"cannot write {run.plots.relative_to(project)}: " in done.stderr
+    assert "-o FILE.png" in done.stderr
 
 
 def test_a_path_without_a_plane(mytorch_command, train, project) -> None:

@@ -102,6 +102,14 @@ def test_nothing_is_left_behind_but_the_picture(mytorch_command, project, monkey
     assert (project / "한글.png").read_bytes() == picture.read_bytes()
 
 
+def test_the_suggestion_is_told_even_where_no_picture_can_be(mytorch_command, project) -> None:
+    (project / "runs").write_text("a file")
+    done = mytorch_command("lr-find", "tiny.yaml", "--json", cwd=project, check=1)
+    assert json.loads(done.stdout)["suggestion"] > 0
+    assert json.loads(done.stdout)["plot"] is None
+    assert "cannot write runs/lr-find-tiny.png: " in done.stderr
+
+
 def test_the_steps_are_those_of_the_training(found) -> None:
     """Whatever rate the config has; batches are gone through again and again, and clipped and accumulated."""
     seen = found(

@@ -43,6 +43,25 @@ def series_in(folder):
     return path
 
 
+def test_findings_are_told_once_of_all_trainings(folder, mytorch_command):
+    done = mytorch_command("train", "small.yaml", "--seeds", "0-1", cwd=folder)
+    assert "finding" not in done.stdout
+    change = ["optimizer={type: Adam, lr: 100}", "train.epochs=4", "--name", "wild"]
+    done = mytorch_command("train", "small.yaml", *change, "--seeds", "0-2", cwd=folder)
+    told = [line for line in done.stdout.splitlines() if line.startswith("finding: ")]
+    (series,) = (folder / "runs" / "wild").iterdir()
+    findings = json.loads((series / "summary.json").read_text())["findings"]
+    assert len(told) == len(findings) == len({finding["kind"] for finding in findings}) > 0
+    for line, finding in zip(told, findings, strict=True):
+        names = finding["trainings"]
+        assert line.startswith(
+            f"finding: in {len(names)} of 3 trainings, such as {names[0]}: {finding['message']}; try:"
+        )
+        for name in ("seed-0", "seed-1", "seed-2"):
+            kinds = [one["kind"] for one in json.loads((series / name / "summary.json").read_text())["findings"]]
+            assert (finding["kind"] in kinds) == (name in names)
+
+
 def test_seeds_give_the_scores_of_single_trainings_and_their_mean(folder, mytorch_command):
     done = mytorch_command("train", "small.yaml", "--seeds", "3,5-6", cwd=folder)
     assert "training small 3 times in runs/small/" in done.stdout

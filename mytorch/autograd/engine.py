@@ -164,19 +164,18 @@ def _in_mode(
     create_graph: bool, roots: Sequence[Any], gradients: Sequence[Any], keep: bool, targets: Sequence[Any] | None
 ) -> dict[int, list[Any]]:
     """Walk with recording on exactly if the gradients are to be differentiable."""
-    enabled, partial = mode.enabled, mode.partial
+    enabled, partial, recording = mode.enabled, mode.partial, mode.recording
+    watch = mode.watch if recording is None else recording.begin_walk(roots)
     mode.enabled, mode.partial = create_graph, targets is not None
-    if mode.recording is not None:
-        mode.recording.begin_walk(roots)
     try:
-        return walk(roots, gradients, keep_graph=keep, create_graph=create_graph, targets=targets)
+        return walk(roots, gradients, keep_graph=keep, create_graph=create_graph, targets=targets, watch=watch)
     except Exception as error:
         if mode.watch is not None:
             mode.watch.failed(error)
         raise
     finally:
-        if mode.recording is not None:
-            mode.recording.end_walk()
+        if recording is not None:
+            recording.end_walk()
         mode.enabled, mode.partial = enabled, partial
 
 

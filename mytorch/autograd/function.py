@@ -317,12 +317,9 @@ class Function:
         Raises:
             RuntimeError: `forward` changed a leaf that requires grad, or did not return what it changed.
         """
-        if mode.recording is not None:
-            return mode.recording.apply_function(cls, args, kwargs)
-        return cls._apply(*args, **kwargs)
-
-    @classmethod
-    def _apply(cls, *args: Any, **kwargs: Any) -> Any:
+        recording = mode.recording
+        if recording is not None and recording.listens:
+            return recording.apply_function(cls, args, kwargs)
         separate = cls.setup_context is not Function.setup_context
         if separate:
             bound = inspect.signature(cls.forward).bind(*args, **kwargs)

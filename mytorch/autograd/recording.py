@@ -1,7 +1,8 @@
 """A computation written down as it happens: every operation on its way forward, every derivative on its way back.
 
 While a `Recording` runs, the kernels of all primitives are wrapped; when it does not, nothing is any slower. What is
-written down are copies, so that a change in place later on does not change the story.
+written down are copies, so that a change in place later on does not change the story; as long as an array stays as it
+is, all who use it share one copy.
 
 >>> import mytorch
 >>> x = mytorch.tensor([1.0, 2.0], requires_grad=True)
@@ -18,7 +19,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ import numpy as np
 
 from mytorch.autograd.application import as_raw
 from mytorch.autograd.array import DifferentiableArray
+from mytorch.autograd.function import Function
 from mytorch.autograd.grad_mode import mode
 from mytorch.autograd.kept import kept_arrays, memory_of, nodes_behind
 from mytorch.autograd.node import Node, Pick
@@ -87,8 +89,9 @@ class Operation:
 class Derivative:
     """A step of the backward pass: the derivatives of one operation.
 
-    - `arriving`: the gradients of its results; None for a result that has none.
-    - `leaving`: for each input its gradient; None where none flows.
+    - `arriving`: the gradients of its results as the derivative gets them: hooks have changed them already. None for a
+      result that has none.
+    - `leaving`: for each input its gradient as it was computed, before any hook; None where none flows.
     """
 
     operation: Operation
@@ -114,10 +117,11 @@ class Recording:
         self._of_node: dict[int, Operation] = {}  # by the node's number
         # By the id of an array: what it is a result of. It is held here, so that ids stay unique.
         self._made: dict[int, tuple[Array, Operation | None]] = {}
+        self._copies: dict[int, tuple[Array, Array]] = {}  # by the id of an array: that array and its latest copy
+        self._function_node: Any = None  # the latest of a user's own function
         self._counted = {id(memory_of(array)) for array in there_anyway}
         self._kept: list[Array] = list(there_anyway)  # held for the same reason
         self._inside = 0  # an operation or a backward pass is at work, whose parts are not told of
-        self._walks: list[_Walk] = []
 
     def __enter__(self) -> Recording:
         if mode.recording is not None:
@@ -135,9 +139,14 @@ class Recording:
 
     # --- forward ----------------------------------------------------------------------------------------------------
 
+    @property
+    def listens(self) -> bool:
+        """False within an operation or a backward pass, whose parts are not told of."""
+        return not self._inside
+
     def apply_kernel(self, primitive: Primitive, kernel: Callable[..., Any], raw: Any, options: dict[str, Any]) -> Any:
         """Apply a primitive to raw arrays and write it down."""
-        if self._inside:
+        if not self.listens:
             return kernel(*raw, **options)
         inputs = [self._input(value) for value in raw]
         with self._unseen():
@@ -154,13 +163,13 @@ class Recording:
 
     def apply_function(self, kind: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Apply a user's own `Function` and write it down."""
-        if self._inside:
-            return kind._apply(*args, **kwargs)
-        inputs = [self._input(getattr(x, "array", x)) for x in (*args, *kwargs.values())]
-        self._function_node: Node | None = None
+        given = (*args, *kwargs.values())
+        inputs = [self._input(x.array if isinstance(x, DifferentiableArray) else x) for x in given]
+        self._function_node = None
+        ordinary: Any = Function.apply  # not the one of `kind`, which may have led here
         with self._unseen():
             began = time.perf_counter()
-            result = kind._apply(*args, **kwargs)
+            result = ordinary.__func__(kind, *args, **kwargs)
             seconds = time.perf_counter() - began
         results = result if isinstance(result, tuple) else (result,)
         arrays = [one.array for one in results if isinstance(one, DifferentiableArray)]
@@ -169,11 +178,11 @@ class Recording:
             self._tie(operation, self._function_node)
         return result
 
-    def written(self, array: Array, result: Array | None) -> None:
-        """Something was written to an array that was there before: an operation's result, or with None constants."""
-        if not self._inside:
-            made = None if result is None else self._made.get(id(result))
-            self._made[id(array)] = array, made and made[1]
+    def written(self, array: Array, values: Any) -> None:
+        """Something was written to an array that was there before: an operation's result, or constants."""
+        if self.listens:
+            _, operation = self._made.get(id(values), (None, None))
+            self._made[id(array)] = array, operation
 
     @contextmanager
     def _unseen(self) -> Iterator[None]:
@@ -192,7 +201,7 @@ class Recording:
         options: dict[str, Any],
         seconds: float,
     ) -> Operation:
-        copies = [_copy(array) for array in arrays]
+        copies = [self._copy(array) for array in arrays]
         operation = Operation(len(self.operations), name, primitive, inputs, copies, dict(options), seconds, self.place)
         self.operations.append(operation)
         for index, one in enumerate(inputs):
@@ -209,15 +218,25 @@ class Recording:
         for known in (value, memory_of(value)):  # a view of a result that was made by no operation is known by that
             if id(known) in self._made:
                 operation = self._made[id(known)][1]
-                return Input(_copy(value), None if operation is None else value, operation)
-        return Input(_copy(value), value)
+                return Input(self._copy(value), None if operation is None else value, operation)
+        return Input(self._copy(value), value)
+
+    def _copy(self, value: Any) -> Any:
+        if not isinstance(value, np.ndarray):
+            return value
+        _, copy = self._copies.get(id(value), (None, None))
+        # Bytes are compared, as NaN is not equal to itself and -0 is equal to 0.
+        if copy is None or copy.shape != value.shape or copy.tobytes() != value.tobytes():
+            copy = np.array(value)
+            self._copies[id(value)] = value, copy
+        return copy
 
     def _observe(self, node: Any) -> None:
         if self._outer is not None:
             self._outer(node)
         if mode.recording is not self:
             return
-        if self._inside:
+        if not self.listens:
             if node.primitive is None:
                 self._function_node = node
             return
@@ -234,7 +253,7 @@ class Recording:
         operation.node = node
         operation.options = operation.options or dict(node.options or {})
         self._of_node[node.number] = operation
-        for one, edge in zip(operation.inputs, node.edges, strict=False):
+        for one, edge in zip(operation.inputs, _by_input(node, node.edges), strict=False):
             if edge is not None:
                 one.gradient_flows, one.is_detached = True, False
                 if isinstance(edge, Node):
@@ -242,8 +261,8 @@ class Recording:
 
     # --- backward ---------------------------------------------------------------------------------------------------
 
-    def begin_walk(self, roots: Any) -> None:
-        """A backward pass begins: what is kept for it is all there now."""
+    def begin_walk(self, roots: Any) -> _Walk:
+        """A backward pass begins: what is kept for it is all there now. Returns what follows the walk."""
         nodes = {node.number: node for root in roots for node in nodes_behind(root.node)}
         for number in sorted(nodes.keys() & self._of_node.keys()):
             for array in kept_arrays(nodes[number]):
@@ -253,17 +272,11 @@ class Recording:
                     self._kept.append(memory)
                     self._of_node[number].kept_bytes += memory.nbytes
         self._inside += 1
-        self._walks.append(_Walk(self, mode.watch))
+        return _Walk(self, mode.watch)
 
     def end_walk(self) -> None:
         """It has ended, well or with an error."""
-        self._walks.pop()
         self._inside -= 1
-
-    @property
-    def walk(self) -> _Walk:
-        """Follows the walk that is under way."""
-        return self._walks[-1]
 
 
 class _Walk:
@@ -289,10 +302,8 @@ class _Walk:
         seconds = time.perf_counter() - self.began
         if self.derivative is not None:
             self.derivative.seconds = seconds
-            self.derivative.leaving = [
-                None if edge is None or g is None else _raw_copy(g)
-                for edge, g in zip(node.edges, gradients, strict=False)
-            ]
+            flowing = [None if edge is None else g for edge, g in zip(node.edges, gradients, strict=False)]
+            self.derivative.leaving = [_raw_copy(g) for g in _by_input(node, flowing)]
         if self.outer is not None:
             self.outer.leaving(node, gradients)
 
@@ -337,8 +348,12 @@ def _origin(edge: Node) -> Node:
     return origin
 
 
-def _copy(value: Any) -> Any:
-    return np.array(value) if isinstance(value, np.ndarray) else value
+def _by_input(node: Any, values: Sequence[Any]) -> Sequence[Any]:
+    """What a node has for each of its edges, put to its inputs: a user's `Function` has edges for tensors alone."""
+    if node.primitive is not None:
+        return values
+    remaining = iter(values)
+    return [None if accepted is None else next(remaining) for accepted in node.accepts]
 
 
 def _raw_copy(gradient: Any) -> Array | None:

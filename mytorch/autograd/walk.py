@@ -15,7 +15,6 @@ import numpy as np
 
 from mytorch.autograd.application import TENSORS, apply, as_raw, wrap
 from mytorch.autograd.array import DifferentiableArray
-from mytorch.autograd.grad_mode import mode
 from mytorch.autograd.node import Node, Pick
 from mytorch.autograd.primitive import NUMPY, TABLE, namespace_of
 
@@ -29,12 +28,13 @@ def walk(
     keep_graph: bool,
     create_graph: bool,
     targets: Sequence[DifferentiableArray] | None = None,
+    watch: Any = None,
 ) -> dict[int, list[Any]]:
     """Carry gradients from `roots` down the graph.
 
     Returns what arrived at the leaves, or at `targets` if given: by the tensor's id, `[tensor, gradient, owned]`, where
     `owned` says that nobody else sees the gradient's memory. With `create_graph`, gradients are tensors and every step
-    is recorded; without, they are raw arrays.
+    is recorded; without, they are raw arrays. `watch` follows the walk (see `grad_mode`).
     """
     heap: list[int] = []  # the numbers of the nodes in `pending`, negated: the highest comes first
     pending: dict[int, list[Any]] = {}  # by number: node, gradient so far, whether its memory is ours
@@ -42,7 +42,6 @@ def walk(
     useful = None if targets is None else _leads_to(roots, targets)
     wanted = None if targets is None else {id(t) for t in targets if t.node is None}
     captured = {id(t.node): t for t in targets or () if t.node is not None}
-    watch = mode.watch if mode.recording is None else mode.recording.walk
 
     for root, gradient in zip(roots, gradients, strict=True):
         if root.node is None:

@@ -7,13 +7,11 @@ from mytorch.ops.activation import (
     celu,
     elu,
     gelu,
-    glu,
     hardshrink,
     hardsigmoid,
     hardswish,
     hardtanh,
     leaky_relu,
-    log_softmax,
     logsigmoid,
     mish,
     prelu,
@@ -22,8 +20,6 @@ from mytorch.ops.activation import (
     selu,
     sigmoid,
     silu,
-    softmax,
-    softmin,
     softplus,
     softshrink,
     softsign,
@@ -51,6 +47,7 @@ from mytorch.ops.conv import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from mytorch.ops.dimension_activation import glu, log_softmax, softmax, softmin
 from mytorch.ops.distances import pdist
 from mytorch.ops.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from mytorch.ops.embedding import embedding, one_hot

@@ -1,20 +1,18 @@
 """Activation functions: the table of their derivatives, then what users call (`mytorch.nn.functional` hands these on).
 
 In the table, `g` is the gradient of the result, `out` the result and `x` the input. `relu`, `tanh` and `sigmoid`
-stand with the elementary functions in `elementwise`.
+stand with the elementary functions in `elementwise`, `softmax` and its like in `dimension_activation`.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
-from mytorch.autograd.application import apply, convert
+from mytorch.autograd.application import apply
 from mytorch.autograd.primitive import Primitive
-from mytorch.backend.dtypes import finfo, to_numpy, type_name
-from mytorch.ops import elementwise, smooth_kernels, softmax_kernels
-from mytorch.ops.dims import normalize_dim
+from mytorch.backend.dtypes import finfo, type_name
+from mytorch.ops import elementwise, smooth_kernels
 from mytorch.ops.elementwise import sigmoid, tanh
 from mytorch.ops.inplace import become
 from mytorch.ops.special import erf as erf_of_array
@@ -23,9 +21,9 @@ if TYPE_CHECKING:
     from mytorch.tensor import Tensor
 
 __all__ = [
-    "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_softmax",
-    "logsigmoid", "mish", "prelu", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softmin", "softplus",
-    "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
+    "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish",
+    "prelu", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softshrink", "softsign", "tanh", "tanhshrink",
+    "threshold",
 ]  # fmt: skip
 
 # G. Klambauer and others, "Self-Normalizing Neural Networks", 2017.
@@ -206,64 +204,11 @@ def _gelu_tanh_vjp(xp: Any, g: Any, x: Any, t: Any) -> Any:
     return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (_ROOT_2_BY_PI * (1 + 3 * 0.044715 * (x * x))))
 
 
-# --- over a dimension -----------------------------------------------------------------------------------------------
-
-# `axis` is a tuple of one dimension, or empty for a 0-d tensor.
-_softmax = Primitive(
-    "softmax",
-    lambda xp, x, axis: _softmax_forward(xp, x, axis),
-    [lambda xp, g, out, _x, axis: _softmax_vjp(xp, g, out, axis)],
-    math={
-        "y": "exp(x) / sum(exp(x), axis=axis, keepdims=True)",
-    },
-)
-_log_softmax = Primitive(
-    "log_softmax",
-    lambda xp, x, axis: _log_softmax_forward(xp, x, axis),
-    [lambda xp, g, out, _x, axis: _log_softmax_vjp(xp, g, out, axis)],
-    math={
-        "y": "x - log(sum(exp(x), axis=axis, keepdims=True))",
-    },
-)
-
-
-def _shifted(x: Any, axis: tuple[int, ...]) -> Any:
-    """x minus its largest element, so that no exponential overflows."""
-    return x - x.max(axis=axis, keepdims=True) if x.size else x.copy()
-
-
-def _softmax_forward(xp: Any, x: Any, axis: tuple[int, ...]) -> Any:
-    if softmax_kernels.in_rows(x, axis):
-        return softmax_kernels.softmax(x)
-    out = xp.exp(_shifted(x, axis))
-    out /= out.sum(axis=axis, keepdims=True)
-    return out
-
-
-def _softmax_vjp(xp: Any, g: Any, out: Any, axis: tuple[int, ...]) -> Any:
-    if softmax_kernels.in_rows(out, axis) and softmax_kernels.in_rows(g, axis):
-        return softmax_kernels.softmax_vjp(g, out)
-    return out * (g - xp.sum(g * out, axis=axis, keepdims=True))
-
-
-def _log_softmax_forward(xp: Any, x: Any, axis: tuple[int, ...]) -> Any:
-    if softmax_kernels.in_rows(x, axis):
-        return softmax_kernels.log_softmax(x)
-    out = _shifted(x, axis)
-    out -= xp.log(xp.exp(out).sum(axis=axis, keepdims=True))
-    return out
-
-
-def _log_softmax_vjp(xp: Any, g: Any, out: Any, axis: tuple[int, ...]) -> Any:
-    if softmax_kernels.in_rows(out, axis) and softmax_kernels.in_rows(g, axis):
-        return softmax_kernels.log_softmax_vjp(g, out)
-    return g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True)
-
-
 # --- what users call ------------------------------------------------------------------------------------------------
 
 
-def _activate(primitive: Primitive, x: Any, inplace: bool = False, kinds: str = "fc", **options: Any) -> Any:
+def activate(primitive: Primitive, x: Any, inplace: bool = False, kinds: str = "fc", **options: Any) -> Any:
+    """Apply a primitive to a tensor of one of these kinds of numbers; in place, write the result to the tensor."""
     if x.array.dtype.kind not in kinds:
         raise RuntimeError(f"\"{primitive.name}_cpu\" not implemented for '{type_name(x.array.dtype)}'")
     out = apply(primitive, x, **options)
@@ -288,7 +233,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     >>> leaky_relu(mytorch.tensor([1.0, -2.0]), 0.1)
     tensor([ 1.0000, -0.2000])
     """
-    return _activate(_leaky_relu, input, inplace, slope=negative_slope)
+    return activate(_leaky_relu, input, inplace, slope=negative_slope)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -331,7 +276,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
         raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
     if kind in "iu":
         min_val, max_val = int(min_val), int(max_val)
-    return _activate(_hardtanh, input, inplace, "iuf", low=min_val, high=max_val)
+    return activate(_hardtanh, input, inplace, "iuf", low=min_val, high=max_val)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -354,7 +299,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     """
     if input.array.dtype.kind in "iu":
         threshold, value = int(threshold), int(value)
-    return _activate(_threshold, input, inplace, "iuf", threshold=threshold, value=value)
+    return activate(_threshold, input, inplace, "iuf", threshold=threshold, value=value)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -370,7 +315,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
             f"lambda must be in range [0, {largest:g}] for input dtype {type_name(input.array.dtype)}, "
             f"but found {lambd:g}"
         )
-    return _activate(_softshrink, input, lambd=lambd)
+    return activate(_softshrink, input, lambd=lambd)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -380,7 +325,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     >>> hardshrink(mytorch.tensor([-2.0, 0.25, 2.0]))
     tensor([-2.,  0.,  2.])
     """
-    return _activate(_hardshrink, input, lambd=lambd)
+    return activate(_hardshrink, input, lambd=lambd)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
@@ -400,7 +345,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     >>> hardsigmoid(mytorch.tensor([-4.0, 0.0, 4.0]))
     tensor([0.0000, 0.5000, 1.0000])
     """
-    return _activate(_hardsigmoid, input, inplace)
+    return activate(_hardsigmoid, input, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -410,7 +355,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     >>> hardswish(mytorch.tensor([-4.0, 1.0, 4.0]))
     tensor([-0.0000, 0.6667, 4.0000])
     """
-    return _activate(_hardswish, input, inplace)
+    return activate(_hardswish, input, inplace)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -420,7 +365,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> elu(mytorch.tensor([1.0, -1.0]))
     tensor([ 1.0000, -0.6321])
     """
-    return _activate(_elu, input, inplace, alpha=alpha, scale=1, rate=1)
+    return activate(_elu, input, inplace, alpha=alpha, scale=1, rate=1)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -430,7 +375,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> selu(mytorch.tensor([1.0, -1.0]))
     tensor([ 1.0507, -1.1113])
     """
-    return _activate(_elu, input, inplace, alpha=SELU_ALPHA, scale=SELU_SCALE, rate=1)
+    return activate(_elu, input, inplace, alpha=SELU_ALPHA, scale=SELU_SCALE, rate=1)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -445,7 +390,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return _activate(_elu, input, inplace, alpha=alpha, scale=1, rate=1 / alpha)
+    return activate(_elu, input, inplace, alpha=alpha, scale=1, rate=1 / alpha)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -455,7 +400,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     >>> softplus(mytorch.tensor([0.0, 30.0]))
     tensor([ 0.6931, 30.0000])
     """
-    return _activate(_softplus, input, beta=beta, threshold=threshold)
+    return activate(_softplus, input, beta=beta, threshold=threshold)
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -475,7 +420,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     >>> logsigmoid(mytorch.tensor([0.0, -100.0]))
     tensor([  -0.6931, -100.0000])
     """
-    return _activate(_logsigmoid, input)
+    return activate(_logsigmoid, input)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -485,7 +430,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> silu(mytorch.tensor([1.0, -1.0]))
     tensor([ 0.7311, -0.2689])
     """
-    return _activate(_silu, input, inplace)
+    return activate(_silu, input, inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -495,7 +440,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     >>> mish(mytorch.tensor([1.0, -1.0]))
     tensor([ 0.8651, -0.3034])
     """
-    return _activate(_mish, input, inplace)
+    return activate(_mish, input, inplace)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -510,74 +455,4 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """
     if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
-    return _activate(_gelu if approximate == "none" else _gelu_tanh, input)
-
-
-def _over(primitive: Primitive, x: Any, dim: int | None, dtype: Any, stacklevel: int, name: str | None = None) -> Any:
-    """Apply softmax or log_softmax over one dimension, guessed from the number of dimensions if it is None."""
-    ndim = x.array.ndim
-    if dim is None:
-        warnings.warn(
-            f"Implicit dimension choice for {name or primitive.name} has been deprecated. "
-            "Change the call to include dim=X as an argument.",
-            stacklevel=stacklevel + 1,
-        )
-        dim = 0 if ndim in (0, 1, 3) else 1
-    if dtype is not None:
-        x = convert(x, to_numpy(dtype))
-    axis = normalize_dim(dim, ndim)
-    return _activate(primitive, x, axis=(axis,) if ndim else ())
-
-
-def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """e^x / sum(e^x) over a dimension: positive numbers that sum to 1.
-
-    Args:
-        dim: the dimension; leaving it out is deprecated.
-        dtype: convert the input to this type first.
-
-    >>> import mytorch
-    >>> softmax(mytorch.tensor([1.0, 2.0, 3.0]), dim=0)
-    tensor([0.0900, 0.2447, 0.6652])
-    """
-    return _over(_softmax, input, dim, dtype, _stacklevel)
-
-
-def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """`softmax` of -x.
-
-    >>> import mytorch
-    >>> softmin(mytorch.tensor([1.0, 2.0, 3.0]), dim=0)
-    tensor([0.6652, 0.2447, 0.0900])
-    """
-    return _over(_softmax, -input, dim, dtype, _stacklevel, "softmin")
-
-
-def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """log(softmax(x)) over a dimension, exact also where the softmax is nearly 0.
-
-    >>> import mytorch
-    >>> log_softmax(mytorch.tensor([1.0, 2.0, 3.0]), dim=0)
-    tensor([-2.4076, -1.4076, -0.4076])
-    """
-    return _over(_log_softmax, input, dim, dtype, _stacklevel)
-
-
-def glu(input: Tensor, dim: int = -1) -> Tensor:
-    """a * sigmoid(b), where a and b are the two halves of the input along a dimension.
-
-    Raises:
-        RuntimeError: the dimension's size is odd, or the tensor is 0-d.
-
-    >>> import mytorch
-    >>> glu(mytorch.tensor([1.0, 2.0, 0.0, 0.0]))
-    tensor([0.5000, 1.0000])
-    """
-    if not input.array.ndim:
-        raise RuntimeError("glu does not support 0-dimensional tensors")
-    axis = normalize_dim(dim, input.array.ndim)
-    size = input.array.shape[axis]
-    if size % 2:
-        raise RuntimeError(f"Halving dimension must be even, but dimension {axis} is size {size}")
-    before = (slice(None),) * axis
-    return input[(*before, slice(size // 2))] * sigmoid(input[(*before, slice(size // 2, None))])
+    return activate(_gelu if approximate == "none" else _gelu_tanh, input)

@@ -131,6 +131,15 @@ def _gradients(
     )
 
 
+# What both forms have in common, as `formulas` shows it for each head.
+_SCORES = {
+    "s": "scale * matmul(q, t(k)) + bias",
+    "p": "softmax(s)",
+    "y": "matmul(p * keep, v)",
+    "dp": "matmul(g, t(v)) * keep",
+    "ds": "p * (dp - sum(p * dp, axis=-1, keepdims=True))",
+}
+
 # softmax(q k^T * scale + bias) v with q (..., L, D), k (..., S, D), v (..., S, Dv), and bias, which may be None,
 # broadcasting to (..., L, S).
 ATTENTION = Primitive(
@@ -141,11 +150,7 @@ ATTENTION = Primitive(
     aux=True,
     grad_name="ScaledDotProductFlashAttentionForCpuBackward0",
     math={
-        "s": "scale * matmul(q, t(k)) + bias",
-        "p": "softmax(s)",
-        "y": "matmul(p * keep, v)",
-        "dp": "matmul(g, t(v)) * keep",
-        "ds": "p * (dp - sum(p * dp, axis=-1, keepdims=True))",
+        **_SCORES,
         "q": "scale * matmul(ds, k)",
         "k": "scale * matmul(t(ds), q)",
         "v": "matmul(t(p * keep), g)",
@@ -214,11 +219,7 @@ SELF_ATTENTION = Primitive(
         "q": "chunk(x, 1)",
         "k": "chunk(x, 2)",
         "v": "chunk(x, 3)",
-        "s": "scale * matmul(q, t(k)) + bias",
-        "p": "softmax(s)",
-        "y": "matmul(p * keep, v)",
-        "dp": "matmul(g, t(v)) * keep",
-        "ds": "p * (dp - sum(p * dp, axis=-1, keepdims=True))",
+        **_SCORES,
         "x": "beside(scale * matmul(ds, k), scale * matmul(t(ds), q), matmul(t(p * keep), g))",
         "bias": "ds",
     },

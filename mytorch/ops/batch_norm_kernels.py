@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mytorch.autograd.primitive import Primitive
-from mytorch.ops.normalization_kernels import Memory, gradients, rows_together, track
+from mytorch.ops.normalization_kernels import Memory, gradients, mathematics, rows_together, track
 
 PIECE = 2**17  # numbers in a piece, which is read and written some three times: half a megabyte of float32
 
@@ -134,16 +134,7 @@ BATCH_NORM = Primitive(
     joint=_joint,
     aux=True,
     grad_name="NativeBatchNormBackward0",
-    math={
-        "y": "w * xhat + b",
-        "mu": "mean(x, axis='all but channels')",
-        "r": "1 / sqrt(mean((x - mu) ** 2, axis='all but channels') + eps)",
-        "xhat": "(x - mu) * r",
-        "gw": "g * w",
-        "x": "r * (gw - mean(gw, axis='all but channels') - xhat * mean(gw * xhat, axis='all but channels'))",
-        "w": "sum(g * xhat, axis='all but channels')",
-        "b": "sum(g, axis='all but channels')",
-    },
+    math=mathematics("all but channels", "all but channels"),
 )
 
 # --- with mean m and factor r given ---------------------------------------------------------------------------------

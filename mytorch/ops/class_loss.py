@@ -15,8 +15,8 @@ from mytorch.autograd.primitive import Primitive
 from mytorch.backend.dtypes import type_name
 from mytorch.ops import reduction as reductions
 from mytorch.ops import softmax_kernels
-from mytorch.ops.activation import log_softmax
 from mytorch.ops.arithmetic import where
+from mytorch.ops.dimension_activation import log_softmax
 from mytorch.ops.loss import check_reduction
 from mytorch.ops.shape import permute, reshape
 

@@ -35,7 +35,12 @@ _log1p = _real("log1p", "log1p", [lambda xp, g, _out, x: g / (x + 1)], grad_name
 _log2 = _real("log2", "log2", [lambda xp, g, _out, x: g / (x * _LN_2)])
 _log10 = _real("log10", lambda xp, x: _log10_forward(xp, x), [lambda xp, g, _out, x: g / (x * _LN_10)])
 _sqrt = _real("sqrt", "sqrt", [lambda xp, g, out, _x: g / (2 * out)])
-_rsqrt = _real("rsqrt", lambda xp, x: 1 / xp.sqrt(x), [lambda xp, g, out, _x: -0.5 * g * out**3])
+_rsqrt = _real(
+    "rsqrt",
+    lambda xp, x: 1 / xp.sqrt(x),
+    [lambda xp, g, out, _x: -0.5 * g * out**3],
+    math={"y": "1 / sqrt(x)"},
+)
 _reciprocal = _real("reciprocal", lambda xp, x: 1 / x, [lambda xp, g, out, _x: -g * (out * out)])
 _sin = _real("sin", "sin", [lambda xp, g, _out, x: g * xp.cos(x)])
 _cos = _real("cos", "cos", [lambda xp, g, _out, x: -g * xp.sin(x)])

@@ -96,7 +96,7 @@ def write(x: Any, values: Any) -> Any:
     np.copyto(x.array, values, casting="unsafe")
     x.changed()
     if mode.recording is not None:
-        mode.recording.written(x.array, None)
+        mode.recording.written(x.array, values)
     if mode.enabled:
         _take_history(x, None)
     return x

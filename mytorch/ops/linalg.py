@@ -113,8 +113,9 @@ _linear = Primitive(
     },
 )
 _linear_no_bias = variant(_linear, "linear_no_bias", "MmBackward0")
-_linear_batched = variant(_linear, "linear_batched", "ViewBackward0")
-_linear_batched_no_bias = variant(_linear, "linear_batched_no_bias", "UnsafeViewBackward0")
+_SUMMED = {"weight": "total('the leading dims', matmul(t(g), x))", "bias": "sum(g, axis='all but the last dim')"}
+_linear_batched = variant(_linear, "linear_batched", "ViewBackward0", _SUMMED)
+_linear_batched_no_bias = variant(_linear, "linear_batched_no_bias", "UnsafeViewBackward0", _SUMMED)
 
 
 def _same_dtype(name: str, x: Any, y: Any) -> None:

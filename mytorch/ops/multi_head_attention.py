@@ -11,10 +11,10 @@ import numpy as np
 
 from mytorch.autograd.application import apply, wrap
 from mytorch.ops import linalg, padding, shape
-from mytorch.ops.activation import softmax
 from mytorch.ops.arithmetic import where
 from mytorch.ops.attention import weights_to_keep
 from mytorch.ops.attention_kernels import ATTENTION, SELF_ATTENTION
+from mytorch.ops.dimension_activation import softmax
 from mytorch.ops.dropout import dropout
 from mytorch.ops.reduction import mean
 

@@ -138,6 +138,20 @@ def _channel_gradients(xp: Any, g: Any, x: Any, w: Any, needs: Any, groups: int,
     return gx, *[None if v is None else xp.reshape(v, (c,)) for v in (gw, gb)]
 
 
+def mathematics(group: str, others: str) -> dict[str, str]:
+    """Normalization as `formulas` shows it: `group` is what has one mean, `others` what shares a weight."""
+    return {
+        "y": "w * xhat + b",
+        "mu": f"mean(x, axis='{group}')",
+        "r": f"1 / sqrt(mean((x - mu) ** 2, axis='{group}') + eps)",
+        "xhat": "(x - mu) * r",
+        "gw": "g * w",
+        "x": f"r * (gw - mean(gw, axis='{group}') - xhat * mean(gw * xhat, axis='{group}'))",
+        "w": f"sum(g * xhat, axis='{others}')",
+        "b": f"sum(g, axis='{others}')",
+    }
+
+
 def _by_channel(name: str, grad_name: str) -> Primitive:
     """Normalization of each group of channels of each sample."""
     return Primitive(
@@ -147,16 +161,7 @@ def _by_channel(name: str, grad_name: str) -> Primitive:
         joint=_channel_joint,
         aux=True,
         grad_name=grad_name,
-        math={
-            "y": "w * xhat + b",
-            "mu": "mean(x, axis='each group')",
-            "r": "1 / sqrt(mean((x - mu) ** 2, axis='each group') + eps)",
-            "xhat": "(x - mu) * r",
-            "gw": "g * w",
-            "x": "r * (gw - mean(gw, axis='each group') - xhat * mean(gw * xhat, axis='each group'))",
-            "w": "sum(g * xhat, axis='all but channels')",
-            "b": "sum(g, axis='all but channels')",
-        },
+        math=mathematics("each group", "all but channels"),
     )
 
 
@@ -236,16 +241,7 @@ LAYER_NORM = Primitive(
     joint=_row_joint,
     aux=True,
     grad_name="NativeLayerNormBackward0",
-    math={
-        "y": "w * xhat + b",
-        "mu": "mean(x, axis='the normalized dims')",
-        "r": "1 / sqrt(mean((x - mu) ** 2, axis='the normalized dims') + eps)",
-        "xhat": "(x - mu) * r",
-        "gw": "g * w",
-        "x": "r * (gw - mean(gw, axis='the normalized dims') - xhat * mean(gw * xhat, axis='the normalized dims'))",
-        "w": "sum(g * xhat, axis='the other dims')",
-        "b": "sum(g, axis='the other dims')",
-    },
+    math=mathematics("the normalized dims", "the other dims"),
 )
 RMS_NORM = Primitive(
     "rms_norm",

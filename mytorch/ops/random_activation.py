@@ -12,7 +12,8 @@ from mytorch.autograd.array import DifferentiableArray
 from mytorch.autograd.primitive import Primitive
 from mytorch.backend import random as streams
 from mytorch.backend.generator import Generator, default_generator
-from mytorch.ops.activation import leaky_relu, softmax
+from mytorch.ops.activation import leaky_relu
+from mytorch.ops.dimension_activation import softmax
 from mytorch.ops.inplace import become
 
 if TYPE_CHECKING:

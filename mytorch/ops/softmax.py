@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mytorch.backend.dtypes import dtype as element_type
-from mytorch.ops import activation
+from mytorch.ops import dimension_activation
 
 if TYPE_CHECKING:
     from mytorch.tensor import Tensor
@@ -21,7 +21,7 @@ def softmax(input: Tensor, dim: int, dtype: element_type | None = None) -> Tenso
     >>> softmax(mytorch.tensor([1.0, 2.0, 3.0]), 0)
     tensor([0.0900, 0.2447, 0.6652])
     """
-    return activation.softmax(input, dim, dtype=dtype)
+    return dimension_activation.softmax(input, dim, dtype=dtype)
 
 
 def log_softmax(input: Tensor, dim: int, dtype: element_type | None = None) -> Tensor:
@@ -31,4 +31,4 @@ def log_softmax(input: Tensor, dim: int, dtype: element_type | None = None) -> T
     >>> log_softmax(mytorch.tensor([1.0, 2.0, 3.0]), 0)
     tensor([-2.4076, -1.4076, -0.4076])
     """
-    return activation.log_softmax(input, dim, dtype=dtype)
+    return dimension_activation.log_softmax(input, dim, dtype=dtype)

@@ -207,7 +207,9 @@ _svd = Primitive(
         "k": "matmul(y3, t(g3))",
         "a": "off_diagonal((m - t(m)) / e)",
         "b": "off_diagonal((k - t(k)) / e)",
-        "x": "matmul(matmul(y1, a * y2 + diag(g2) + column(y2) * b), y3)",
+        "u": "(g1 - matmul(y1, m)) / y2",
+        "v": "(g3 - matmul(t(k), y3)) / column(y2)",
+        "x": "matmul(matmul(y1, a * y2 + diag(g2) + column(y2) * b) + u, y3) + matmul(y1, v)",
     },
 )
 

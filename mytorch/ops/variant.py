@@ -6,11 +6,15 @@ PyTorch numbers the overloads of an operation and prints the number: `x.sum()` h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mytorch.autograd.primitive import Primitive
 
 
-def variant(of: Primitive, name: str, grad_name: str) -> Primitive:
+def variant(of: Primitive, name: str, grad_name: str, math: Mapping[str, str] | None = None) -> Primitive:
     """A new table entry `name` with the forward and the derivatives of another one.
+
+    `math` is what its formulas say otherwise, for inputs of another shape.
 
     >>> from mytorch.autograd.primitive import TABLE
     >>> TABLE["sum"].node_type.__name__, TABLE["sum_dim"].node_type.__name__
@@ -25,5 +29,5 @@ def variant(of: Primitive, name: str, grad_name: str) -> Primitive:
         view=of.view,
         to_float=of.to_float,
         numpy_name=name,
-        math=of.math,
+        math={**of.math, **(math or {})},
     )

@@ -112,6 +112,15 @@ def check_output(path: Path) -> None:
         raise UserError(f"-o: {path}: there is no directory {str(path.parent)!r}")
 
 
+def print_finding(finding: Mapping[str, Any], whose: str = "") -> None:
+    """A finding as summary.json has it, with what to try.
+
+    >>> print_finding({"message": "the loss rises", "advice": "a smaller optimizer.lr"}, "in 1 of 5 trainings, ")
+    finding: in 1 of 5 trainings, the loss rises; try: a smaller optimizer.lr
+    """
+    print_folded(f"{whose}{finding['message']}; try: {finding['advice']}", first="finding: ", indent=" " * 9)
+
+
 def print_folded(text: str, first: str = "", indent: str = "") -> None:
     """A long line behind `first`; on a terminal it is folded between words, and what follows is indented.
 

@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
-CLI = PACKAGE.parent / "cli.py"
+COMMAND_LINE = (PACKAGE.parent / "cli.py", PACKAGE.parent / "mytorch_cli")
 # Where Python and the installed packages lie; a virtual environment within the user's own folder is one of them.
 INSTALLED = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")]
 
@@ -37,7 +37,7 @@ def _is_own_file(name: str) -> bool:
     if name.startswith("<"):  # of no file, such as the frames of Python's import
         return False
     path = Path(name).resolve()
-    if path == CLI or any(path.is_relative_to(folder) for folder in (PACKAGE, *INSTALLED)):
+    if any(path.is_relative_to(place) for place in (PACKAGE, *COMMAND_LINE, *INSTALLED)):
         return False
     return any(path.is_relative_to(folder) for folder in _own_folders)
 

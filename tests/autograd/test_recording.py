@@ -36,6 +36,23 @@ class Double(Function):
         return g * 2, None
 
 
+class Scaled(Function):
+    @staticmethod
+    def forward(ctx, factor, x):
+        ctx.factor = factor
+        return factor * x
+
+    @staticmethod
+    def backward(ctx, g):
+        return None, ctx.factor * g
+
+
+class Tripled(Scaled):
+    @classmethod
+    def apply(cls, x):
+        return super().apply(3, x)
+
+
 class Failing(Function):
     @staticmethod
     def forward(ctx, x):
@@ -143,6 +160,94 @@ def test_a_function_of_the_users_own_is_one_operation():
     np.testing.assert_array_equal(own.outputs[0], [2.5, 4.5])
     assert derived(recording) == ["sum", "Double", "mul"]
     np.testing.assert_array_equal(recording.derivatives[1].leaving[0], [2, 2])
+
+
+def test_a_function_of_the_users_own_may_have_its_tensor_last():
+    x = leaf(1.0, 2.0)
+    with Recording() as recording:
+        Scaled.apply(5, x * 1).sum().backward()
+    own = recording.operations[1]
+    assert [one.gradient_flows for one in own.inputs] == [False, True]
+    assert own.inputs[1].source is recording.operations[0]
+    factor, gradient = recording.derivatives[1].leaving
+    assert factor is None
+    np.testing.assert_array_equal(gradient, [5, 5])
+
+
+def test_a_function_may_have_an_apply_of_its_own():
+    x = leaf(1.0, 2.0)
+    with Recording() as recording:
+        Tripled.apply(x).sum().backward()
+    assert names(recording) == ["Tripled", "sum"]
+    np.testing.assert_array_equal(recording.operations[0].outputs[0], [3, 6])
+    np.testing.assert_array_equal(x.grad.array, [3, 3])
+
+
+def test_what_arrives_has_been_through_hooks_and_what_leaves_has_not():
+    x = leaf(1.0, 2.0)
+    with Recording() as recording:
+        y = x * 3
+        y.register_hook(lambda g: g * 10)
+        y.sum().backward()
+    total, product = recording.derivatives
+    np.testing.assert_array_equal(total.leaving[0], [1, 1])
+    np.testing.assert_array_equal(product.arriving[0], [10, 10])
+    np.testing.assert_array_equal(product.leaving[0], [30, 30])
+    np.testing.assert_array_equal(x.grad.array, [30, 30])
+
+
+def test_the_gradients_of_some_inputs_only():
+    layer = nn.Linear(2, 1)
+    with Recording() as recording:
+        mytorch.autograd.grad(layer(leaf(1.0, 2.0).reshape(1, 2)).sum(), layer.weight)
+    assert derived(recording) == ["sum", "linear"]
+    assert [one is None for one in recording.derivatives[1].leaving] == [True, False, True]
+
+
+def test_a_result_that_is_written_to_a_tensor_that_was_there():
+    x, there = mytorch.ones(2), mytorch.zeros(2)
+    with Recording() as recording:
+        mytorch.mul(x, 3, out=there)
+        there + 1
+    product, total = recording.operations
+    assert total.inputs[0].source is product
+
+
+def test_an_array_that_stays_as_it_is_is_copied_once():
+    x, w = mytorch.tensor([0.0, float("nan")]), leaf(1.0, 2.0)
+    with Recording() as recording:
+        (x * w) * w
+        x.neg_()
+        x + w
+    first, second, _, total = recording.operations
+    assert second.inputs[0].value is first.outputs[0]
+    assert second.inputs[1].value is first.inputs[1].value is total.inputs[1].value
+    assert total.inputs[0].value is not first.inputs[0].value
+    assert list(np.signbit(total.inputs[0].value)) == [True, True]  # -0 and 0 are equal, but not the same
+    assert not np.signbit(first.inputs[0].value[0])
+
+
+def test_within_a_backward_pass_it_may_begin_and_end():
+    recordings = []
+
+    def begin_and_end(_):
+        with mytorch.enable_grad(), Recording() as recording:
+            (leaf(1.0) * 2).backward()
+        recordings.append(recording)
+
+    y = leaf(1.0) * 2
+    y.register_hook(begin_and_end)
+    y.backward()
+    assert derived(recordings[0]) == ["mul"]
+    recording = Recording()
+    recording.__enter__()
+    y = leaf(1.0) * 2
+    y.register_hook(lambda _: recording.__exit__())
+    y.backward()
+    with recording:
+        (leaf(1.0) * 3).backward()
+    assert names(recording) == ["mul", "mul"]
+    assert derived(recording) == ["mul", "mul"]
 
 
 def test_branches_that_are_cut_off():

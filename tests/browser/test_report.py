@@ -216,6 +216,28 @@ def test_the_slider_moves_the_bars_and_arrows_choose_a_layer(open_page):
     assert rows.first.text_content() != first, "the table goes along with the slider"
 
 
+def test_fifty_layers_are_seen_at_once(open_page):
+    page = open_page("numbers")
+    assert page.locator('[data-chart="flow"] svg').get_by_text("saturated outputs").is_visible()
+    long = "2.layers.0 Linear"
+    names = page.locator('[data-chart="flow"] text.name').all_text_contents()
+    assert f"…{long[-15:]}" in names, "of a long name the end is shown, which tells it from its neighbours"
+    page.evaluate(
+        """() => {
+             const layers = Array.from({ length: 99 }, (_, i) => ({ name: String(i), type: i % 2 ? "ReLU" : "Linear" }));
+             const figure = html("figure", { class: "chart full", "data-chart": "deep" }, html("figcaption", {}, "deep"));
+             document.getElementById("flow").append(figure);
+             new FlowChart(figure, { title: "deep", layers, steps: [1], epochs: [1],
+               measures: { gradient_norm: [layers.map((_, i) => (i % 2 ? null : 10 ** (i - 99)))] } });
+           }"""
+    )
+    page.locator('[data-chart="deep"] rect.bar-gradient_norm').nth(49).wait_for()
+    over = page.locator('[data-chart="deep"] .over')
+    assert over.evaluate("one => one.scrollWidth <= one.clientWidth")
+    names = [name for name in page.locator('[data-chart="deep"] text.name').all_text_contents() if name[0].isdigit()]
+    assert names == [f"{layer} Linear" for layer in range(0, 99, 2)]
+
+
 # --- the whole page -----------------------------------------------------------------------------------------------------
 
 
@@ -298,10 +320,36 @@ def test_the_config_is_copied_or_selected(open_page, report_runs):
 
 
 def test_on_paper(open_page):
-    page = open_page("numbers", color_scheme="dark")
+    page = open_page("numbers", color_scheme="light")
+    page.locator("#theme").click()
     page.emulate_media(media="print")
-    assert colour(page) == "rgb(255, 255, 255)"
+    assert colour(page) == "rgb(255, 255, 255)", "even if dark colours were chosen"
+    assert not page.get_by_text("Values as a table").first.is_visible()
+    assert not page.get_by_text("Drag to zoom").is_visible()
     assert page.get_by_role("button").count() == page.locator(".legend button").count()
+
+
+def test_without_a_script_all_but_the_charts_is_there(browser, report_runs):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((next((report_runs / "runs" / "numbers").iterdir()) / "report.html").as_uri())
+    assert page.locator("body > noscript p").is_visible()
+    assert page.locator("figure noscript p").count() == page.locator("figure").count()
+    assert page.get_by_role("cell").count() > 20
+    assert page.locator("#config pre").is_visible()
+    for of_no_use in ("Drag to zoom", "Move the slider"):
+        assert not page.get_by_text(of_no_use).is_visible()
+    context.close()
+
+
+def test_larger_letters_of_the_reader_s_own_choice(open_page):
+    page = open_page("numbers")
+    size = "parseFloat(getComputedStyle(document.querySelector('#predictions p')).fontSize)"
+    before = page.evaluate(size)
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    page.wait_for_timeout(50)
+    assert page.evaluate(size) == 2 * before
+    assert page.evaluate("document.documentElement.scrollWidth") == 1100
 
 
 def test_several_runs(open_page, report_runs, mytorch_command, tmp_path):

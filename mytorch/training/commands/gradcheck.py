@@ -12,7 +12,7 @@ from mytorch.training.console import print_folded, print_json, print_table
 from mytorch.training.errors import RunFailed, some
 from mytorch.training.inspection.differences import ArrayCheck, Element
 from mytorch.training.inspection.gradient_check import GradientCheck, LayerCheck, check_gradients
-from mytorch.training.inspection.target import Target, is_of_several_passes, open_target
+from mytorch.training.inspection.target import Target, open_target
 
 MOST_TOLD = 4  # sentences of a kind
 WORDS = {
@@ -69,9 +69,10 @@ def _verdict(found: GradientCheck) -> str:
 
 def _print(target: Target, found: GradientCheck) -> None:
     rows = f"{target.rows} row{'s' if target.rows > 1 else ''}"
-    print(f"{target.about}, {rows}: loss {found.loss:.6g}, computed in {'float32' if found.refusal else 'float64'}")
-    if is_of_several_passes(target):
-        print("the optimizer computes gradients several times in a step: here it is the first of them")
+    computed = f"loss {found.loss:.6g}, computed in {'float32' if found.refusal else 'float64'}"
+    print_folded(f"{target.about}: {rows}, {computed}", indent="  ")
+    for remark in target.remarks():
+        print(remark)
     print()
     lines = [_cells(array) for array in found.arrays]
     lines += [[name, "", "", "", f"not checked: {reason}"] for name, reason in found.not_checked.items()]
@@ -160,11 +161,13 @@ def _of_array(array: ArrayCheck) -> str:
 def _of_layer(layer: LayerCheck) -> str:
     array, worst = layer.array, layer.array.worst
     assert worst is not None
-    applied = f", which applies {' and '.join(layer.functions)}" if layer.functions else ""
-    told = f"the mistake is in {layer.call.title}{applied}, as is seen when it is called alone: "
+    does = [f"applies {' and '.join(layer.functions)}"] if layer.functions else []
+    does += [f"detaches what goes into {' and '.join(layer.cuts)}"] if layer.cuts else []
+    which = f", which {' and '.join(does)}" if does else ""
+    told = f"the mistake is in {layer.call.title}{which}, as is seen when it is called alone: "
     at = f"{_called(array, worst)} has {worst.differences:.6g} by finite differences"
     if array.verdict == "no gradient":
-        why = "" if layer.functions else "; is something detached, or computed without autograd?"
+        why = "" if does else "; is something detached, or computed without autograd?"
         return f"{told}no gradient arrives at its {array.name} although its output depends on it: {at}{why}"
     return f"{told}{at}, {worst.autograd:.6g} by autograd (of a sum of its outputs, each times a random number)"
 
@@ -190,6 +193,7 @@ def _to_data(target: Target, found: GradientCheck) -> dict[str, Any]:
                 "layer": layer.call.name,
                 "type": type(layer.call.module).__name__,
                 "functions": layer.functions,
+                "cuts": layer.cuts,
                 **_array_data(layer.array),
             }
             for layer in found.layers

@@ -15,7 +15,7 @@ from mytorch.training.inspection.graph import Edge, Graph, graph_of, part_of
 from mytorch.training.inspection.graph_drawing import to_svg, write_png
 from mytorch.training.inspection.graph_text import to_dot, to_mermaid
 from mytorch.training.inspection.recorded_step import RecordedStep, record_step
-from mytorch.training.inspection.target import Target, is_of_several_passes, open_target
+from mytorch.training.inspection.target import Target, open_target
 
 MOST_TOLD = 8  # edges
 
@@ -78,12 +78,10 @@ def graph(
 
 def _about(target: Target) -> str:
     """What the graph is of, in words."""
-    notes = []
+    remarks = target.remarks()
     if len(target.batches) > 1:
-        notes.append(f"the first of the {len(target.batches)} batches of the step")
-    if is_of_several_passes(target):
-        notes.append("the optimizer computes gradients several times in a step: here it is the first of them")
-    return "; ".join([target.about, *notes])
+        remarks.append(f"the first of the {len(target.batches)} batches of the step")
+    return "; ".join([target.about, *remarks])
 
 
 def _part(drawn: Graph, layer: str, recorded: RecordedStep) -> Graph:
@@ -101,12 +99,12 @@ def _part(drawn: Graph, layer: str, recorded: RecordedStep) -> Graph:
 
 def _print(drawn: Graph, path: Path, recorded: RecordedStep) -> None:
     losses = ", ".join(f"{loss:.6g}" for loss in recorded.losses)
-    print_folded(f"{drawn.about}: loss {losses}")
+    print_folded(drawn.about)
     norms = [edge.norm for edge in drawn.edges if edge.state == "flows" and edge.norm is not None]
     flows = "no gradient that is finite and not zero"
     if norms:
         flows = f"gradients of norm {min(norms):.3g} to {max(norms):.3g}"
-    print(f"{len(list(drawn.nodes()))} nodes, {len(drawn.edges)} edges; {flows}")
+    print(f"loss {losses}; {len(list(drawn.nodes()))} nodes, {len(drawn.edges)} edges; {flows}")
     names = {node.id: node.details[0] for node in drawn.nodes()}
     _print_edges("the gradient is cut off (detached)", drawn, "detached", names)
     _print_edges("the gradient is zero", drawn, "zero", names)

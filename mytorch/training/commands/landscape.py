@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import math
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +50,7 @@ class Options:
     directions: str = "random"
     grid: int = 25
     span: float = 1.0
-    rows: int = 1000
+    rows: int = 400
     split: str = "train"
     which: str = "best"
     seed: int = 0
@@ -100,10 +102,11 @@ def show_landscape(
         if output.suffix.lower() != ".png":
             raise UserError(f"-o: expected the name of a PNG file, such as landscape.png, got {str(output)!r}")
         check_output(output)
+    first = run.plots / "landscape.png" if output is None else output
+    _check_folder(first.parent)
     with _stopping() as stop:
         trained = load_trained(run, options.which)
         landscape = _compute(run, trained, options, runs_dir, stop, shown=not json)
-    first = run.plots / "landscape.png" if output is None else output
     files = [first, first.with_name(f"{first.stem}-3d.png"), first.with_suffix(".csv")]
     _write(trained.experiment.config.name, landscape, options, files)
     if landscape.path is not None and landscape.path.unlike:
@@ -113,6 +116,20 @@ def show_landscape(
         print_json(_to_data(run, trained, landscape, options, files))
     else:
         _print(run, trained, landscape, options, files)
+
+
+def _check_folder(folder: Path) -> None:
+    """Make sure that there can be files in it, before minutes of work are done for them."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise _not_written(folder, error) from None
+    if not os.access(folder, os.W_OK):
+        raise _not_written(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
+def _not_written(folder: Path, error: OSError) -> RunFailed:
+    return RunFailed(f"cannot write {folder}: {error.strerror or error}; -o FILE.png chooses another place")
 
 
 @contextmanager
@@ -192,19 +209,16 @@ def _write(name: str, landscape: Landscape, options: Options, files: list[Path])
     said = f"{landscape.rows:,} {options.split} rows; "
     said += f"random directions (seed {options.seed})" if shares is None else "the directions of the training's path"
     if landscape.projection is not None and shares is None:
-        said += f": {_percent(landscape.projection.share)} of the path's movement"
+        said += f", which show {_percent(landscape.projection.share)} of the path's movement"
     title = f"{name}: loss landscape"
     x, y, losses = landscape.across, landscape.up, landscape.losses
     try:
-        flat.parent.mkdir(exist_ok=True)
         plot_landscape(x, y, losses, trail, flat, title, said, labels)
         plot_surface(x, y, losses, trail, surface, title, said, labels)
         lines = [(a, b, float(losses[i, j])) for i, b in enumerate(y.tolist()) for j, a in enumerate(x.tolist())]
         atomic.write_text(table, csv_text([("a", "b", "loss"), *lines]))
     except OSError as error:
-        raise RunFailed(
-            f"cannot write {flat.parent}: {error.strerror or error}; -o FILE.png chooses another place"
-        ) from None
+        raise _not_written(flat.parent, error) from None
 
 
 def _percent(share: float) -> str:

@@ -62,7 +62,11 @@ def find_rate(
     except NoSuggestionError as error:
         reason = str(error)
     path = runs_dir / f"lr-find-{config.name}.png" if output is None else output
-    drawn = _draw(config.name, seen, suggestion, path)
+    drawn, failure = None, None
+    try:
+        drawn = _draw(config.name, seen, suggestion, path)
+    except OSError as error:  # the suggestion is told all the same
+        failure = RunFailed(f"cannot write {path}: {error.strerror or error}; -o FILE.png chooses another")
     lines = [] if suggestion is None else _lines(config.optimizer, config.scheduler, suggestion.rate)
     if json:
         print_json(_to_data(experiment, seen, suggestion, reason, lines, drawn))
@@ -70,6 +74,8 @@ def find_rate(
         _print(experiment, seen, suggestion, lines, drawn)
     if reason is not None:
         raise RunFailed(f"no learning rate can be suggested for {config.name}: {reason}")
+    if failure is not None:
+        raise failure
 
 
 def _test(experiment: Experiment, rates: list[float], *, shown: bool) -> RangeTest:
@@ -96,11 +102,8 @@ def _draw(name: str, seen: RangeTest, suggestion: Suggestion | None, path: Path)
     if not seen.rates:
         return None
     rate = None if suggestion is None else suggestion.rate
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        plot_lr_range(seen.rates, seen.losses, seen.smoothed, rate, path, f"{name}: learning-rate range test")
-    except OSError as error:
-        raise RunFailed(f"cannot write {path}: {error.strerror or error}; -o FILE.png chooses another") from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plot_lr_range(seen.rates, seen.losses, seen.smoothed, rate, path, f"{name}: learning-rate range test")
     return path
 
 

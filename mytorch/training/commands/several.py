@@ -26,7 +26,7 @@ from mytorch.training.callbacks.base import require_packages
 from mytorch.training.commands.train import train_run
 from mytorch.training.config.comparing import flatten
 from mytorch.training.config.config import load_config
-from mytorch.training.console import print_json, print_table, show_seconds
+from mytorch.training.console import print_finding, print_json, print_table, show_seconds
 from mytorch.training.errors import Interrupted, RunFailed, UserError
 from mytorch.training.loop.gates import Figures, Report, gates_of_training, with_options
 from mytorch.training.loop.loop import Training
@@ -49,6 +49,7 @@ class Series:
     runs: dict[str, Run]
     scores: dict[str, Scores] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)  # that each took, in all processes together
+    findings: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -87,6 +88,14 @@ class Series:
                 for name, values in columns.items()
             },
         }
+
+    def findings_by_kind(self) -> list[dict[str, Any]]:
+        """The findings of all trainings, one of each kind, with those that have it as `trainings`; the most first."""
+        by_kind: dict[str, dict[str, Any]] = {}
+        for name, findings in self.findings.items():
+            for finding in findings:
+                by_kind.setdefault(finding["kind"], {**finding, "trainings": []})["trainings"].append(name)
+        return sorted(by_kind.values(), key=lambda finding: -len(finding["trainings"]))
 
 
 def series_of(selector: str | None, runs_dir: Path) -> Series | None:
@@ -210,6 +219,7 @@ def _train_all(series: Series, report: Report, runs_dir: Path, *, quiet: bool, j
             assert summary is not None, f"{run} is finished"
             series.scores[name] = flatten(summary["best"])
             series.seconds[name] = summary["seconds"]
+            series.findings[name] = summary.get("findings", [])  # a run of an older version has none
         if not (quiet or json):
             print(f"{name:<{width}}  {_outcome(series, name)}", flush=True)
     if not series.scores:
@@ -249,6 +259,7 @@ def _conclude(series: Series, report: Report, seconds: float, *, quiet: bool, js
         "seconds": round(seconds, 3),
         "scores": series.scores,
         **means,
+        "findings": series.findings_by_kind(),
         "failures": series.failures,
     }
     if report.gates:
@@ -264,6 +275,9 @@ def _conclude(series: Series, report: Report, seconds: float, *, quiet: bool, js
     elif not quiet:
         _print_table(series, means)
         print(f"{_counted(len(series.scores), 'training')} in {show_seconds(seconds)}")
+        for finding in summary["findings"]:
+            has_it = finding["trainings"]
+            print_finding(finding, f"in {len(has_it)} of {len(series.runs)} trainings, such as {has_it[0]}: ")
         print(f"scores:  {series.path / 'scores.csv'}\nsummary: {series.path / 'summary.json'}\nplot:    {plot}")
         report.print()
     if series.failures:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -18,7 +18,7 @@ from mytorch.autograd.formulas import Formula, default_names, formulas, to_ascii
 from mytorch.autograd.recording import Operation
 from mytorch.training.console import print_json, show_bytes
 from mytorch.training.inspection.recorded_step import LOSS, record_step
-from mytorch.training.inspection.target import is_of_several_passes, open_target
+from mytorch.training.inspection.target import open_target
 from mytorch.training.inspection.trace import Backward, Forward, Part, Pass, Trace, is_timed, trace_of
 
 WHOLE = 64  # numbers of an array that is shown whole
@@ -26,7 +26,6 @@ CORNER = 4  # rows of one that is not
 LINE = 88  # letters of a line of numbers
 ROOM = 24  # letters for the gradients that leave, in a line of a table, at least
 WIDE = 120  # letters of a terminal in which more columns have room
-NAME = r"(?<![\w∂]){}(?![^\W²³⁰-⁹ᵀ])"  # a whole name in a formula; an exponent may follow it
 LETTERS = {"weight": "W", "bias": "b", "input": "x", "target": "t"}  # of inputs, in formulas
 
 
@@ -67,8 +66,6 @@ def trace(
         print_json(found.to_data(options.values))
         return
     lines = [*_top(found, layer), ""]
-    if is_of_several_passes(opened):
-        lines[1:1] = ["its optimizer computes gradients several times in a step; this is the first time"]
     for number, one in enumerate(found.passes, 1):
         of = f" of batch {number} of {len(found.passes)}" if len(found.passes) > 1 else ""
         lines += [*_told(one, found.layers, options, of), ""]
@@ -79,7 +76,8 @@ def trace(
 
 def _top(trace: Trace, layer: str | None) -> list[str]:
     rows = "1 row" if trace.rows == 1 else f"{trace.rows} rows"
-    lines = [f"{trace.about}: {rows}, loss {_number(trace.loss)}"]
+    lines = [f"{trace.about}: {rows}, loss {trace.loss:.6g}"]
+    lines += trace.remarks
     if layer is not None:
         lines.append(f"only {_layer_name(layer, trace.layers)}")
     return lines
@@ -140,6 +138,7 @@ class _Row:
 
 def _forward_table(rows: Sequence[Forward], layers: dict[str, str], formula: bool) -> Iterator[str]:
     table = []
+    types = _types(row.outputs for row in rows)
     for row in rows:
         numbers, operation = row.statistics, row.operation
         first = [one for one in row.inputs if one.is_array][:1]
@@ -148,8 +147,7 @@ def _forward_table(rows: Sequence[Forward], layers: dict[str, str], formula: boo
             "op": operation.name,
             "of": " ".join(_sources(row)),
             "in": _shapes(first),
-            "out": _shapes(row.outputs),
-            "type": " ".join(dict.fromkeys(str(one.value.dtype) for one in row.outputs)),
+            "out": _shapes_and_type(row.outputs, types),
             "mean": _number(numbers.mean),
             "std": _number(numbers.std),
             "zero": _share(numbers.zeros),
@@ -157,13 +155,14 @@ def _forward_table(rows: Sequence[Forward], layers: dict[str, str], formula: boo
             "time": _time(operation.seconds) if is_timed(operation) else "-",
             "kept": show_bytes(operation.kept_bytes),
         }
-        notes = _forward_formula(operation) if formula else []
+        notes = _forward_formula(row) + _symbols_told(row) if formula else []
         table.append(_Row(operation.place, cells, notes + ([row.note] if row.note else [])))
-    yield from _table(table, layers, left={"op", "of", "in", "out", "type"})
+    yield from _table(table, layers, {"op", "of", "in", "out"}, types)
 
 
 def _backward_table(rows: Sequence[Backward], layers: dict[str, str], formula: bool) -> Iterator[str]:
     table = []
+    types = _types(row.arriving for row in rows)
     for row in rows:
         numbers, operation = row.statistics, row.operation
         prefix = f"{operation.place}."
@@ -171,8 +170,7 @@ def _backward_table(rows: Sequence[Backward], layers: dict[str, str], formula: b
         cells = {
             "#": str(row.number),
             "op": operation.name,
-            "gradient": _shapes(row.arriving),
-            "type": " ".join(dict.fromkeys(str(one.value.dtype) for one in row.arriving)),
+            "gradient": _shapes_and_type(row.arriving, types),
             "mean": _number(numbers.mean),
             "std": _number(numbers.std),
             "zero": _share(numbers.zeros),
@@ -181,26 +179,25 @@ def _backward_table(rows: Sequence[Backward], layers: dict[str, str], formula: b
             "norm in": _number(row.norm_in),
             "norm out": ", ".join(leaving),
         }
-        notes = _derivative_formulas(operation) if formula else []
+        notes = _derivative_formulas(row) if formula else []
         table.append(_Row(operation.place, cells, notes))
-    yield from _table(table, layers, left={"op", "gradient", "type", "norm out"})
+    yield from _table(table, layers, {"op", "gradient", "norm out"}, types)
 
 
-def _table(rows: Sequence[_Row], layers: dict[str, str], left: set[str]) -> Iterator[str]:
+def _table(rows: Sequence[_Row], layers: dict[str, str], left: set[str], types: Sequence[str]) -> Iterator[str]:
     """Columns of text under their titles, the rows of a layer under its name. What all share is said at the end."""
     from rich.cells import cell_len
 
     shown = {title: [row.cells[title] for row in rows] for title in rows[0].cells}
-    types = set(shown["type"]) - {""}
-    if len(types) == 1:
-        del shown["type"]
     if not any(cell not in ("", "0", "-") for cell in shown["not finite"]):
         del shown["not finite"]
     terminal = shutil.get_terminal_size((100, 24)).columns
     if "norm out" in shown and terminal < WIDE:
         del shown["mean"]  # of a gradient it says least
-    *others, last = shown
     widths = {title: max(map(cell_len, [title, *cells])) for title, cells in shown.items()}
+    if "in" in shown and sum(widths.values()) + 2 * len(widths) - 2 > terminal:
+        del widths["in"]  # mostly that is what the operation before gave
+    *others, last = widths
     used = sum(widths[title] + 2 for title in others)
     room = widths[last] = max(ROOM, terminal - used) if last in left else widths[last]
 
@@ -219,8 +216,21 @@ def _table(rows: Sequence[_Row], layers: dict[str, str], left: set[str]) -> Iter
             yield line({**row.cells, last: first})
             yield from (" " * used + part for part in more)
             yield from (" " * (widths["#"] + 2) + note for note in row.notes)
-    if len(types) == 1:
-        yield f"all of them {types.pop()}" + ("" if "not finite" in shown else ", and finite")
+    if types:
+        said = f"all of them {types[0]}, and finite" if len(types) == 1 else f"all others {types[0]}, and all finite"
+        yield said.partition(",")[0] if "not finite" in shown else said
+
+
+def _types(results: Iterable[Sequence[Part]]) -> list[str]:
+    """The element types, that of most first."""
+    counts = Counter(str(one.value.dtype) for parts in results for one in parts)
+    return [name for name, _ in counts.most_common()]
+
+
+def _shapes_and_type(parts: Sequence[Part], types: Sequence[str]) -> str:
+    """The shapes, and the element type where it is not that of most."""
+    own = list(dict.fromkeys(str(one.value.dtype) for one in parts))
+    return _shapes(parts) + ("" if own == [*types[:1]] or not own else f" {' '.join(own)}")
 
 
 def _folded(text: str, room: int) -> list[str]:
@@ -236,7 +246,7 @@ def _folded(text: str, room: int) -> list[str]:
 
 def _sources(row: Forward) -> list[str]:
     """Where the inputs come from, but for parameters and for what the operation before gave."""
-    names = [one.name for one in row.inputs if one.is_array]
+    names = [one.name for one in (*row.inputs, *row.options.values()) if one.is_array]
     told = [name for name in names if name.startswith("#") or name in ("inputs", "targets", "weights")]
     return [] if told == [f"#{row.number - 1}"] else list(dict.fromkeys(told))
 
@@ -257,17 +267,16 @@ def _shape(shape: Sequence[int]) -> str:
 
 def _forward_step(row: Forward, formula: bool) -> Iterator[str]:
     operation = row.operation
-    said = _forward_formula(operation) if formula else []
+    said = _forward_formula(row) if formula else []
     yield f"{row.number}. {operation.name}" + (f": {said[0]}" if said else "")
     yield from (f"   {line}" for line in said[1:])
-    for symbol, part in zip(_symbols(operation), row.inputs, strict=True):
+    for symbol, part in zip(_symbols(row), row.inputs, strict=True):
         if part.is_array:
             yield from _shown(symbol or "", part.value, f" = {_origin(part)}")
         elif symbol is not None and not _is_number(symbol):
             yield f"   {symbol} = {part.value}"
-    for name, value in operation.options.items():
-        if isinstance(value, np.ndarray):
-            yield from _shown(name, value)
+    for name, part in row.options.items():
+        yield from _shown(name, part.value, f" = {_origin(part)}")
     for index, part in enumerate(row.outputs, 1):
         yield from _shown(f"y{index}" if len(row.outputs) > 1 else "y", part.value, f" = {part.name}")
     if row.note:
@@ -276,8 +285,8 @@ def _forward_step(row: Forward, formula: bool) -> Iterator[str]:
 
 def _backward_step(row: Backward, formula: bool) -> Iterator[str]:
     operation = row.operation
-    symbols = _symbols(operation)
-    found = _backward_formula(operation, symbols) if formula else None
+    symbols = _symbols(row)
+    found = _backward_formula(row) if formula else None
     yield f"{row.number}. {operation.name}"
     for index, part in enumerate(row.arriving, 1):
         symbol = "g" if len(row.arriving) == 1 else f"g{index}"
@@ -285,9 +294,7 @@ def _backward_step(row: Backward, formula: bool) -> Iterator[str]:
     if formula and found is None:
         yield f"   {_own(operation)}"
     if found:
-        derivatives = [line for line, part in zip(found.derivatives, row.by_input, strict=False) if line and part]
-        for line in _with_definitions(derivatives, found)[len(derivatives) :]:
-            yield f"   {line}"
+        yield from (f"   {line}" for line in found.backward_where)
     for index, left in enumerate(row.by_input):
         if left is None:
             continue
@@ -308,10 +315,10 @@ def _shown(symbol: str, value: Any, said: str = "", after: str = "") -> Iterator
 
 
 def shown_array(array: np.ndarray[Any, Any]) -> list[str]:
-    """The numbers of an array with at least one dimension in lines and columns, rounded to 5 digits.
+    """The numbers of an array with at least one dimension in lines and columns, rounded to 6 digits.
 
     >>> shown_array(np.array([[1.0, -0.5], [1 / 3, 2e-7]]))
-    ['      1     -0.5', '0.33333    2e-07']
+    ['       1      -0.5', '0.333333     2e-07']
     """
     if not array.size:
         return ["empty"]
@@ -343,8 +350,8 @@ def shown_array(array: np.ndarray[Any, Any]) -> list[str]:
 
 def _exact(number: Any) -> str:
     if isinstance(number, (np.floating, float)):
-        return f"{float(number) + 0.0:.5g}"  # no -0
-    return f"{number:.5g}" if isinstance(number, np.complexfloating) else str(number)
+        return f"{float(number) + 0.0:.6g}"  # no -0
+    return f"{number:.6g}" if isinstance(number, np.complexfloating) else str(number)
 
 
 def _origin(part: Part) -> str:
@@ -354,13 +361,14 @@ def _origin(part: Part) -> str:
 # --- formulas -------------------------------------------------------------------------------------------------------
 
 
-def _symbols(operation: Operation) -> list[str | None]:
+def _symbols(row: Forward | Backward) -> list[str | None]:
     """A letter for each input, as in books; a number stands for itself, None for an input that is not there."""
+    operation = row.operation
     count = len(operation.inputs)
     names: list[str | None] = [] if operation.primitive is None else list(default_names(operation.primitive))
     if len(names) != count:
         names = ["x"] if count == 1 else [f"x{index}" for index in range(1, count + 1)]
-    if operation.place == LOSS and names == ["x1", "x2"]:
+    if names == ["x1", "x2"] and row.inputs[1].name == "targets":
         names = ["x", "t"]
     symbols = [LETTERS.get(name or "", name) for name in names]
     values = [one.value for one in operation.inputs]
@@ -368,6 +376,16 @@ def _symbols(operation: Operation) -> list[str | None]:
         None if value is None else f"{value:g}" if isinstance(value, (int, float)) else symbol
         for symbol, value in zip(symbols, values, strict=True)
     ]
+
+
+def _symbols_told(row: Forward) -> list[str]:
+    """What `x1` and `x2` are, which tell nothing by themselves; of a single number its value."""
+    told = [
+        f"{symbol} = {_exact(part.value[()]) if part.is_constant_number else part.name}"
+        for symbol, part in zip(_symbols(row), row.inputs, strict=True)
+        if part.is_array and symbol in ("x1", "x2")
+    ]
+    return [", ".join(told)] if told else []
 
 
 def _is_number(symbol: str) -> bool:
@@ -378,14 +396,15 @@ def _is_number(symbol: str) -> bool:
     return True
 
 
-def _formula(operation: Operation, symbols: Sequence[str | None]) -> Formula | None:
+def _formula(row: Forward | Backward) -> Formula | None:
     """What the table says of an operation; None of a user's own function."""
-    return None if operation.primitive is None else formulas(operation.primitive, symbols, _settings(operation))
+    operation = row.operation
+    return None if operation.primitive is None else formulas(operation.primitive, _symbols(row), _settings(operation))
 
 
-def _backward_formula(operation: Operation, symbols: Sequence[str | None]) -> Formula | None:
+def _backward_formula(row: Backward) -> Formula | None:
     """The same, with the sum that the engine adds where an input was stretched to the shape of the result."""
-    found = _formula(operation, symbols)
+    found, operation = _formula(row), row.operation
     if found is not None and operation.outputs and len(found.derivatives) == len(operation.inputs) == 2:
         result = operation.outputs[0].shape
         for index, (text, one) in enumerate(zip(found.derivatives, operation.inputs, strict=True)):
@@ -409,35 +428,20 @@ def _settings(operation: Operation) -> dict[str, Any]:
     return {name: one for name, one in operation.options.items() if isinstance(one, plain)}
 
 
-def _forward_formula(operation: Operation) -> list[str]:
-    found = _formula(operation, _symbols(operation))
+def _forward_formula(row: Forward) -> list[str]:
+    found = _formula(row)
     if found is None:
-        return [_own(operation)]
-    return _with_definitions([found.forward], found) if found.forward else []
+        return [_own(row.operation)]
+    return [found.forward, *found.forward_where] if found.forward else []
 
 
-def _derivative_formulas(operation: Operation) -> list[str]:
+def _derivative_formulas(row: Backward) -> list[str]:
     """The derivatives by those inputs that a gradient goes to."""
-    found = _backward_formula(operation, _symbols(operation))
+    found = _backward_formula(row)
     if found is None:
-        return [_own(operation)]
-    flows = [one.gradient_flows for one in operation.inputs]
-    derivatives = [text for text, wanted in zip(found.derivatives, flows, strict=False) if text and wanted]
-    return _with_definitions(derivatives, found)
-
-
-def _with_definitions(lines: list[str], found: Formula) -> list[str]:
-    """Equations, and those that say what the names in them stand for."""
-    needed: list[str] = []
-    waiting = [line.partition(" = ")[2] for line in lines]
-    while waiting:
-        text = waiting.pop()
-        for definition in found.where:
-            name, _, meaning = definition.partition(" = ")
-            if definition not in needed and re.search(NAME.format(re.escape(name)), text):
-                needed.append(definition)
-                waiting.append(meaning)
-    return lines + [line for line in found.where if line in needed]
+        return [_own(row.operation)]
+    derivatives = [text for text, part in zip(found.derivatives, row.by_input, strict=False) if text and part]
+    return derivatives + found.backward_where
 
 
 def _own(operation: Operation) -> str:
@@ -469,16 +473,12 @@ def _share(share: float) -> str:
 def _time(seconds: float) -> str:
     """A short time.
 
-    >>> _time(0.00012), _time(0.0042), _time(1.5)
-    ('0.12 ms', '4.2 ms', '1.5 s')
+    >>> _time(0.00012), _time(0.0042), _time(0.0999), _time(1.5)
+    ('0.12 ms', '4.2 ms', '100 ms', '1.5 s')
     """
-    return (
-        f"{seconds:.3g} s"
-        if seconds >= 1
-        else f"{1000 * seconds:.2g} ms"
-        if seconds < 0.1
-        else f"{1000 * seconds:.0f} ms"
-    )
+    if seconds >= 1:
+        return f"{seconds:.3g} s"
+    return f"{1000 * seconds:.2g} ms" if seconds < 0.01 else f"{1000 * seconds:.0f} ms"
 
 
 def _say(line: str) -> None:

@@ -19,7 +19,7 @@ from mytorch.training.callbacks.base import open_callbacks, require_packages, to
 from mytorch.training.commands.drawing import draw_plots
 from mytorch.training.config.config import load_config
 from mytorch.training.config.plot_choice import plots_of
-from mytorch.training.console import print_folded, print_json, print_scores
+from mytorch.training.console import print_finding, print_json, print_scores
 from mytorch.training.errors import Interrupted, RunFailed, Stopped, UserError
 from mytorch.training.loop.gates import Figures, Report, gates_of_training, with_options
 from mytorch.training.loop.loop import Training
@@ -192,7 +192,7 @@ def train_run(training: Training, report: Report, *, quiet: bool, json: bool) ->
         print_scores(summary["best"], f"epoch {summary['best_epoch']}")
         print(f"{summary['steps']} steps in {summary['seconds']:.2f} s, {told_parameters(experiment.model)}")
         for finding in summary["findings"]:
-            print_folded(f"{finding['message']}; try: {finding['advice']}", first="finding: ", indent=" " * 9)
+            print_finding(finding)
         print(f"metrics: {run.metrics}\nsummary: {run.summary}")
         if drawn := sorted(run.plots.iterdir()):
             print(f"plots:   {', '.join(map(str, drawn))}")

@@ -235,6 +235,11 @@ class Config(Section):
         searched = " or ".join(dict.fromkeys(os.path.abspath(folder) for folder in folders))
         raise ConfigError([self.problem(path, f"there is no file {name!r} in {searched}{hint}")])
 
+    @property
+    def rate_key(self) -> str:
+        """The key that decides the learning rate: OneCycleLR does not start from that of the optimizer."""
+        return "scheduler.max_lr" if self.scheduler and "max_lr" in self.scheduler.arguments else "optimizer.lr"
+
     def to_yaml(self) -> str:
         """The config in full, overrides and defaults written out; loading it gives an equal config."""
         data = self.model_dump(exclude_none=True, by_alias=True)

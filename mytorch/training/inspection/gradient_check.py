@@ -44,6 +44,7 @@ class LayerCheck:
     call: Call
     array: ArrayCheck
     functions: list[str]  # the user's own that it applies
+    cuts: list[str]  # operations in it that use something detached
 
 
 @dataclass
@@ -131,7 +132,7 @@ def _check_alone(found: GradientCheck, call: Call, function: Function, seed: int
         return
     for array in check(function, found.samples, seed, found.precision):
         if array.is_wrong:
-            found.layers.append(LayerCheck(call, array, call.functions()))
+            found.layers.append(LayerCheck(call, array, call.functions(), call.cuts()))
             return
 
 

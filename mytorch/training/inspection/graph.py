@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mytorch.autograd.recording import Input, Operation
-from mytorch.training.inspection.recorded_step import LOSS, RecordedStep
+from mytorch.training.inspection.recorded_step import LOSS, RecordedStep, behind, norm_of
 
 Kind = Literal["layer", "operation", "loss", "inputs", "targets", "weights", "parameter", "buffer", "constant"]
 State = Literal["flows", "zero", "not finite", "detached", "unreached", "none"]
@@ -148,11 +148,6 @@ def part_of(graph: Graph, layer: str) -> Graph | None:
     return Graph(Group("", "", copied(graph.root)), edges, f"{graph.title}, layer {layer}", graph.about)
 
 
-def norm_of(gradient: Any) -> float:
-    """The 2-norm, in float64."""
-    return float(np.linalg.norm(np.asarray(gradient, dtype=np.float64).ravel()))
-
-
 def state_of(norm: float | None) -> State:
     """What is to be said of a gradient that has come, by its norm."""
     if norm is None:
@@ -167,7 +162,6 @@ class _Use:
     one: Input
     state: State
     gradient: Any = None
-    squared: float = 0.0
 
     def add(self, other: _Use) -> None:
         """The same array once more: its gradients add up."""
@@ -178,7 +172,7 @@ class _Use:
 
     @property
     def norm(self) -> float | None:
-        return None if self.gradient is None else norm_of(self.gradient)
+        return None if self.gradient is None else norm_of([self.gradient])
 
 
 class _Builder:
@@ -196,14 +190,7 @@ class _Builder:
 
     def _needed(self) -> list[Operation]:
         """What the loss depends on or a gradient could go through, and what that depends on."""
-        needed: set[int] = set()
-        ahead = [self.last, *(one for one in self.step.operations if one.node is not None)]
-        while ahead:
-            operation = ahead.pop()
-            if operation.index not in needed:
-                needed.add(operation.index)
-                ahead += [one.source for one in operation.inputs if one.source is not None]
-        return [one for one in self.step.operations if one.index in needed]
+        return behind([self.last, *(one for one in self.step.operations if one.node is not None)])
 
     def build(self, title: str, about: str) -> Graph:
         self._place_operations()
@@ -291,7 +278,7 @@ class _Builder:
         shapes = [_shape(np.shape(output)) for output in operations[-1].outputs]
         lines.append("output " + ", ".join(shapes))
         derivative = self.step.derivative_of(operations[-1])
-        arriving = [] if derivative is None else [norm_of(g) for g in derivative.arriving if g is not None]
+        arriving = [] if derivative is None else [norm_of([g]) for g in derivative.arriving if g is not None]
         if arriving:
             lines.append("gradient that arrives: " + ", ".join(f"{norm:.4g}" for norm in arriving))
         elif operations[-1].node is not None:
@@ -340,7 +327,7 @@ class _Builder:
         leaving = derivative.leaving if derivative is not None else []
         gradient = leaving[position] if position < len(leaving) else None
         if gradient is not None:
-            return _Use(one, "flows", np.asarray(gradient, dtype=np.float64))
+            return _Use(one, "flows", np.asarray(gradient, np.result_type(gradient, np.float64)))
         return _Use(one, "detached" if one.is_detached else "unreached" if one.gradient_flows else "none")
 
     def _connect(self, source: str, target: str, use: _Use) -> None:
@@ -416,7 +403,7 @@ class _Builder:
             return
         gradients = [one.grad.array for one in parameters if one.grad is not None]
         if gradients:
-            shown = f"{math.hypot(*map(norm_of, gradients)):.3g}"
+            shown = f"{norm_of(gradients):.3g}"
             node.lines.append(f"∇ {shown}" if part is None else f"∇ {part:.3g}, in all {shown}")
         elif not any(one.requires_grad for one in parameters):
             node.lines.append("frozen")

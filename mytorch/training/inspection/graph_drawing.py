@@ -15,7 +15,6 @@ from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
-from mytorch.backend import atomic
 from mytorch.training.inspection.graph import STATES, Edge, Graph, Group, Node
 from mytorch.training.inspection.graph_layout import Box, Frame, Layout, Link, Point, Rect, lay_out
 from mytorch.training.inspection.graph_looks import (
@@ -438,8 +437,3 @@ class _Png:
             horizontalalignment="center" if centered else "left",
             verticalalignment="baseline",
         )
-
-
-def write_svg(graph: Graph, path: str | os.PathLike[str]) -> None:
-    """The picture as an SVG file."""
-    atomic.write_text(path, to_svg(graph))

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-GAP = 22.0  # between boxes side by side
+from mytorch.training.inspection.graph_rows import Item, Segment, place_across, put_in_order
+
 BESIDE = 26.0  # between a box and those that belong to it
 STACK = 5.0  # between boxes above each other
 FREE = 26.0  # between rows without labels between them
@@ -29,7 +30,6 @@ HIGH = 1250.0  # a frame that is higher is broken into columns
 COLUMN = 36.0  # between columns
 LANE = 9.0  # between arrows that go from one column to the next
 SHAPE = 1.3  # the width of columns together, in heights
-SWEEPS = 10
 
 
 class Rect(NamedTuple):
@@ -118,39 +118,18 @@ def _simplified(route: list[Point]) -> list[Point]:
 
 
 @dataclass(eq=False)
-class _Item:
-    """A thing in a row: a box, a frame, or a place that an arrow goes through (`link` is its number)."""
+class _Item(Item):
+    """A thing in a row: a box, a frame, or a place that an arrow goes through."""
 
-    left: float = 0.0  # how far it reaches from its anchor
-    right: float = 0.0
-    height: float = 0.0
     box: Box | None = None
     inner: _Level | None = None
-    link: int | None = None
     is_label: bool = False
-    row: int = 0
-    x: float = 0.0
     y: float = 0.0  # of its upper edge
-    above: list[_Segment] = field(default_factory=list)
-    below: list[_Segment] = field(default_factory=list)
 
     def edge(self, side: int) -> float:
         """The upper (-1) or lower (1) edge of what arrows are tied to: the box itself, not those beside it."""
         height = self.height if self.box is None else self.box.height
         return self.y + self.height / 2 + side * height / 2
-
-
-@dataclass(eq=False)
-class _Segment:
-    """The part of an arrow from one row to the next; `start` and `end` are where it is tied, from the anchors."""
-
-    link: int
-    upper: _Item
-    lower: _Item
-    weight: float
-    start: float = 0.0
-    end: float = 0.0
-    lane: int | None = None  # among those that go to the next column
 
 
 class _Level:
@@ -162,13 +141,13 @@ class _Level:
         self.items: list[_Item] = []
         for one in frame.members:
             self._add_member(one)
-        self.chains: dict[int, list[_Segment]] = {}
+        self.chains: dict[int, list[Segment[_Item]]] = {}
         self.entries: dict[int, _Item] = {}
         self.exits: dict[int, _Item] = {}
         self._put_in_rows()
-        self._order()
+        put_in_order(self.rows)
         self._tie()
-        self._place_across()
+        place_across(self.rows, self.chains.values())
         self._place_down()
 
     def _add_member(self, one: Box | Frame) -> None:
@@ -214,7 +193,7 @@ class _Level:
                 chain.append(item)
             chain.append(target)
             weight = 4.0 if target.row - source.row == 2 else 1.0  # short arrows are rather straight than long ones
-            self.chains[number] = [_Segment(number, upper, lower, weight) for upper, lower in pairwise(chain)]
+            self.chains[number] = [Segment(number, upper, lower, weight) for upper, lower in pairwise(chain)]
             for segment in self.chains[number]:
                 segment.upper.below.append(segment)
                 segment.lower.above.append(segment)
@@ -248,43 +227,6 @@ class _Level:
         for item in starts:
             item.row = min((other.row for other in behind[id(item)]), default=first + 2) - 2
 
-    # --- order ------------------------------------------------------------------------------------------------------
-
-    def _order(self) -> None:
-        """By turns downwards and upwards to the mean of the neighbours; the best order that was seen stays."""
-        best, fewest = [list(row) for row in self.rows], self._crossings()
-        for sweep in range(SWEEPS):
-            if not fewest:
-                break
-            down = sweep % 2 == 0
-            for row in self.rows if down else self.rows[::-1]:
-                at = {id(item): place for place, item in enumerate(row)}
-                row.sort(key=lambda item, at=at, down=down: self._mean_place(item, at, down))  # type: ignore[misc]
-            crossings = self._crossings()
-            if crossings < fewest:
-                best, fewest = [list(row) for row in self.rows], crossings
-        self.rows = best
-
-    def _mean_place(self, item: _Item, at: dict[int, int], down: bool) -> float:
-        others = [s.upper for s in item.above] if down else [s.lower for s in item.below]
-        if not others:
-            return float(at[id(item)])
-        row = self.rows[others[0].row]
-        places = {id(other): place for place, other in enumerate(row)}
-        return sum(places[id(other)] for other in others) / len(others) / max(len(row), 1) * len(at)
-
-    def _crossings(self) -> int:
-        count = 0
-        for row in self.rows:
-            places = {id(s.lower): 0 for item in row for s in item.below}
-            if places:
-                places = {id(item): place for place, item in enumerate(self.rows[row[0].row + 1])}
-            ends = [sorted(places[id(s.lower)] for s in item.below) for item in row]
-            for index, mine in enumerate(ends):
-                for others in ends[index + 1 :]:
-                    count += sum(a > b for a in mine for b in others)
-        return count
-
     # --- from left to right -----------------------------------------------------------------------------------------
 
     def _tie(self) -> None:
@@ -310,48 +252,6 @@ class _Level:
                             segment.end = offset
                         else:
                             segment.start = offset
-
-    def _place_across(self) -> None:
-        for row in self.rows:
-            _spread(row, [0.0] * len(row), [1.0] * len(row))
-        for sweep in range(2 * SWEEPS + 1):
-            down = sweep % 2 == 0
-            for row in self.rows if down else self.rows[::-1]:
-                wanted, weights = [], []
-                for item in row:
-                    segments = item.above if down else item.below
-                    weight = sum(s.weight for s in segments)
-                    there = [
-                        s.weight * (s.upper.x + s.start - s.end if down else s.lower.x + s.end - s.start)
-                        for s in segments
-                    ]
-                    wanted.append(sum(there) / weight if segments else item.x)
-                    weights.append(weight or 0.5)
-                _spread(row, wanted, weights)
-        for item in self.items:  # what nothing leads to goes where it is needed, if there is space
-            if not item.above and item.below:
-                row = self.rows[item.row]
-                there = [s.lower.x + s.end - s.start for s in item.below]
-                wanted = [sum(there) / len(there) if one is item else one.x for one in row]
-                _spread(row, wanted, [0.01 if one is item else 1.0 for one in row])
-        for chain in self.chains.values():
-            self._straighten([one for one in (chain[0].upper, *(s.lower for s in chain)) if one.link is not None])
-
-    def _straighten(self, passes: list[_Item]) -> None:
-        """An arrow that passes several rows makes no bend on its way, where there is space for that."""
-        places = [item.x for item in passes]
-        for x in (max(places, default=0.0), min(places, default=0.0)):
-            if all(self._fits(item, x) for item in passes):
-                for item in passes:
-                    item.x = x
-                return
-
-    def _fits(self, item: _Item, x: float) -> bool:
-        row = self.rows[item.row]
-        at = row.index(item)
-        return (at == 0 or row[at - 1].x + _least_apart(row[at - 1], item) <= x) and (
-            at + 1 == len(row) or x + _least_apart(item, row[at + 1]) <= row[at + 1].x
-        )
 
     # --- from above to below ----------------------------------------------------------------------------------------
 
@@ -414,7 +314,7 @@ class _Level:
             least = 0.0  # the frame has its own space there
         return max(least, min(10.0 + 0.15 * aside, 40.0) if aside > 1 else 0.0)
 
-    def _cut(self, row: int) -> list[_Segment]:
+    def _cut(self, row: int) -> list[Segment[_Item]]:
         """The parts of arrows that go from a row to the next."""
         return [segment for item in self.rows[row] for segment in item.below]
 
@@ -497,33 +397,3 @@ class _Level:
             yield to, self.high[lower.row]
             if lower is chain[-1].lower:
                 yield to, self.height if number in self.exits else lower.edge(-1)
-
-
-def _least_apart(left: _Item, right: _Item) -> float:
-    """How far the anchors of neighbours must be apart."""
-    gap = GAP if left.link is None or right.link is None else GAP / 2
-    return left.right + gap + right.left
-
-
-def _spread(row: list[_Item], wanted: list[float], weights: list[float]) -> None:
-    """Put the items of a row as near as can be to where they are wanted, none nearer to the next than is allowed.
-
-    Least squares under these bounds are an isotonic regression, found by merging neighbours that are out of order.
-    """
-    offsets, reach = [], 0.0
-    for index, item in enumerate(row):
-        if index:
-            reach += _least_apart(row[index - 1], item)
-        offsets.append(reach)
-    blocks: list[list[float]] = []  # mean, weight, count
-    for want, offset, weight in zip(wanted, offsets, weights, strict=True):
-        blocks.append([want - offset, weight, 1])
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            mean, heavy, count = blocks.pop()
-            other = blocks[-1]
-            other[0] = (other[0] * other[1] + mean * heavy) / (other[1] + heavy)
-            other[1] += heavy
-            other[2] += count
-    places = iter([mean for mean, _, count in blocks for _ in range(int(count))])
-    for item, offset in zip(row, offsets, strict=True):
-        item.x = next(places) + offset

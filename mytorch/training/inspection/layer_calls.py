@@ -14,10 +14,11 @@ import numpy as np
 
 from mytorch import nn
 from mytorch.autograd import grad
+from mytorch.autograd.recording import Recording
 from mytorch.creation.from_data import from_numpy
 from mytorch.tensor import Tensor
 from mytorch.training.inspection.differences import Array, Function
-from mytorch.training.inspection.recorded_step import LOSS
+from mytorch.training.inspection.recorded_step import LOSS, behind
 from mytorch.training.random_streams import get_streams, set_streams
 
 CALLS_KEPT = 2  # of each layer, the first ones: a recurrent model of one's own calls its cells a hundred times
@@ -82,11 +83,9 @@ class Call:
 
     def functions(self) -> list[str]:
         """A user's own autograd functions that it applies, as `Square (backward: own.py:12)`."""
-        self.surroundings.restore()
-        args, kwargs = with_tensors(self.inputs, _requiring)
         found: dict[str, None] = {}
         seen: set[int] = set()
-        left = [one.grad_fn for one in tensors_in(self.module(*args, **kwargs)) if one.grad_fn is not None]
+        left = [one.grad_fn for one in tensors_in(self._made_again()) if one.grad_fn is not None]
         while left:
             node = left.pop()
             if id(node) in seen:
@@ -97,6 +96,23 @@ class Call:
                 found[f"{function.__name__} (backward: {Path(code.co_filename).name}:{code.co_firstlineno})"] = None
             left += [following for following, _ in node.next_functions if following is not None]
         return list(found)
+
+    def cuts(self) -> list[str]:
+        """The operations in it that use something detached, by name, and that its results depend on."""
+        with Recording() as recording:
+            results = tensors_in(self._made_again())
+            own = len(recording.operations)
+            for result in results:
+                result.clone()  # an operation that uses a result leads back to what made it
+        needed = behind(recording.operations[own:])
+        cut = [one for one in needed if one.index < own and any(given.is_detached for given in one.inputs)]
+        return list(dict.fromkeys(one.name for one in cut))
+
+    def _made_again(self) -> Any:
+        """What it gives, called once more."""
+        self.surroundings.restore()
+        args, kwargs = with_tensors(self.inputs, _requiring)
+        return self.module(*args, **kwargs)
 
 
 def title_of(name: str, module: nn.Module) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from mytorch import nn
 from mytorch.autograd.kept import memory_of
@@ -62,18 +65,20 @@ def record_step(target: Target) -> RecordedStep:
         RunFailed: a layer or the loss cannot take the batch.
     """
     model, loss = target.model, target.loss
+    # Copies, each with memory of its own: by that a view of it is known, as a loss makes of its targets.
+    batches = [[part.clone() for part in batch] for batch in target.batches]
     parameters = dict(model.named_parameters())
     leaves = {f"loss.{name}": tensor for name, tensor in loss.state_dict().items()}
     leaves |= dict(model.named_buffers()) | parameters
-    there_anyway = [*leaves.values(), *(part for batch in target.batches for part in batch)]
+    there_anyway = [*leaves.values(), *(part for batch in batches for part in batch)]
     recording = Recording([tensor.array for tensor in there_anyway])
     names = {id(tensor.array): (tensor.array, name) for name, tensor in leaves.items()}
-    for batch in target.batches:
+    for batch in batches:
         parts = zip(("inputs", "targets", "weights"), batch, strict=False)
         names |= {id(part.array): (part.array, name) for name, part in parts}
     losses, ends = [], []
     with told_what_fails(target), _places(model, recording), recording:
-        for inputs, *targets in target.batches:
+        for inputs, *targets in batches:
             recording.place = ""
             output = model(inputs)
             recording.place = LOSS
@@ -85,6 +90,28 @@ def record_step(target: Target) -> RecordedStep:
             ends.append((len(recording.operations), len(recording.derivatives)))
     layers = {name: type(module).__name__ for name, module in model.named_modules()}
     return RecordedStep(recording.operations, recording.derivatives, layers, losses, parameters, ends, names)
+
+
+def behind(operations: Iterable[Operation]) -> list[Operation]:
+    """These operations and all that their inputs come from, in the order in which they happened."""
+    found: dict[int, Operation] = {}
+    ahead = list(operations)
+    while ahead:
+        operation = ahead.pop()
+        if operation.index not in found:
+            found[operation.index] = operation
+            ahead += [one.source for one in operation.inputs if one.source is not None]
+    return [found[index] for index in sorted(found)]
+
+
+def norm_of(arrays: Iterable[Any]) -> float:
+    """The 2-norm of all numbers together, of None none.
+
+    >>> norm_of([np.float32([3.0]), None, np.float32([4.0])])
+    5.0
+    """
+    sizes = [np.abs(one).astype(np.float64) for one in arrays if one is not None]
+    return math.sqrt(sum(float(np.square(size).sum()) for size in sizes))
 
 
 class _places:  # noqa: N801 - a context manager, used like a function

@@ -33,7 +33,7 @@ from mytorch.training.runs import checkpoint
 from mytorch.training.runs.run import Run
 from mytorch.training.runs.saving import Loaded, states, step_of
 
-SPLITS = ("train", "validation", "test")
+SPLITS = {"train": "training", "validation": "validation", "test": "test"}  # and what they are called
 ROWS = 64  # of a batch that is no step's, if nobody says how many
 
 
@@ -70,6 +70,12 @@ class Target:
     def rows(self) -> int:
         """How many rows there are in all batches."""
         return sum(len(inputs) for inputs, *_ in self.batches)
+
+    def remarks(self) -> list[str]:
+        """What is to be known about what is looked at, in sentences."""
+        if self.config.optimizer.target is LBFGS:
+            return [f"{LBFGS.__name__} computes gradients several times in a step; this is the first time"]
+        return []
 
 
 def open_target(
@@ -122,6 +128,8 @@ def open_target(
         if overrides:
             raise UserError(f"{run} is what it is; changes are for a config: {' '.join(overrides)}")
         if step is None:
+            if which is None and not run.best_checkpoint.is_file():
+                raise UserError(f"{run} has kept no weights; --step 1 looks at the first step of its training")
             trained = load_trained(run, which or "best")
             about = f"{run}, {trained.path.name} (epoch {trained.epoch})"
             target = _of_rows(trained.experiment, split or "train", rows, about)
@@ -143,7 +151,7 @@ def _of_rows(experiment: Experiment, name: str, rows: int | None, about: str) ->
     seed_streams(experiment.config.seed)
     experiment.model.train(name == "train")
     batch = _batch_of(split, count)
-    return Target(experiment, [batch], f"the first {count} {name} rows with {about}")
+    return Target(experiment, [batch], f"the first {SPLITS[name]} rows with {about}")
 
 
 def _batch_of(split: Split, count: int) -> Batch:
@@ -200,7 +208,10 @@ def _of_step(experiment: Experiment, step: int, start: Loaded | None, run: Run |
         training = Training(experiment, copy)
         if start is not None:
             restore(training, start)
-        batches = _batches_before(training, step)
+        try:
+            batches = _batches_before(training, step)
+        except RunFailed as error:
+            raise RunFailed(f"--step {step}: the training of {name} fails before it.\n{error}") from None
     if batches is None:
         raise UserError(f"--step {step}: the training of {name} ended before, after {training.steps} steps")
     experiment.config = config
@@ -227,11 +238,6 @@ def _batches_before(training: Training, step: int) -> list[Batch] | None:
     except _ReachedError as reached:
         return reached.batches
     return None
-
-
-def is_of_several_passes(target: Target) -> bool:
-    """Whether the optimizer computes gradients several times in a step, of which a target is the first."""
-    return target.config.optimizer.target is LBFGS
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 
 from mytorch.autograd.recording import Derivative, Input, Operation
 from mytorch.training.errors import UserError, suggest
-from mytorch.training.inspection.recorded_step import LOSS, RecordedStep
+from mytorch.training.inspection.recorded_step import LOSS, RecordedStep, norm_of
 from mytorch.training.inspection.target import Target
 
 Array = np.ndarray[Any, Any]
@@ -39,6 +39,11 @@ class Part:
         return tuple(np.shape(self.value))
 
     @property
+    def is_constant_number(self) -> bool:
+        """Whether it is one number that no operation made, such as the 2 in `2 * x`."""
+        return self.name == "constant" and self.shape == ()
+
+    @property
     def norm(self) -> float:
         return norm_of([self.value])
 
@@ -55,12 +60,18 @@ class Statistics:
 
 @dataclass(eq=False)
 class Forward:
-    """An operation. `number` counts from 1; `note` says why it has no gradient, or which input has none."""
+    """An operation.
+
+    - `number`: counts from 1.
+    - `options`: the arrays among its options by their names there, such as the classes that `cross_entropy` is given.
+    - `note`: why it has no gradient, or which input has none.
+    """
 
     number: int
     operation: Operation
     inputs: list[Part]
     outputs: list[Part]
+    options: dict[str, Part]
     note: str = ""
 
     @property
@@ -72,11 +83,12 @@ class Forward:
 class Backward:
     """The derivatives of an operation: the gradients that arrive at its results, and those that leave by its inputs.
 
-    `by_input` has a place for each input, None where no gradient leaves.
+    `by_input` has a place for each of the `inputs`, None where no gradient leaves.
     """
 
     number: int
     operation: Operation
+    inputs: list[Part]
     arriving: list[Part]
     by_input: list[Part | None]
     seconds: float
@@ -107,6 +119,7 @@ class Pass:
 class Trace:
     """All of a step.
 
+    - `remarks`: what is to be known about the step, in sentences.
     - `passes`: one for each batch, in their order.
     - `layers`: the type of each layer by its name, the loss among them.
     - `gradients`: of each parameter its gradient, summed over the batches; None for one that got none.
@@ -114,6 +127,7 @@ class Trace:
     """
 
     about: str
+    remarks: list[str]
     rows: int
     loss: float
     passes: list[Pass]
@@ -164,12 +178,13 @@ class Trace:
             forward, backward = filter(is_within, one.forward), filter(is_within, one.backward)
             passes.append(Pass(list(forward), list(backward), one.loss))
         own = {name: value for name, value in self.gradients.items() if not layer or name.startswith(f"{layer}.")}
-        return Trace(self.about, self.rows, self.loss, passes, self.layers, own, self.frozen)
+        return Trace(self.about, self.remarks, self.rows, self.loss, passes, self.layers, own, self.frozen)
 
     def to_data(self, values: bool = False) -> dict[str, Any]:
         """For JSON; with `values`, whole arrays too."""
         return {
-            "target": self.about,
+            "about": self.about,
+            "remarks": self.remarks,
             "rows": self.rows,
             "loss": self.loss,
             "batches": [
@@ -206,6 +221,7 @@ def trace_of(target: Target, recorded: RecordedStep) -> Trace:
     parameters = recorded.parameters
     return Trace(
         target.about,
+        target.remarks(),
         target.rows,
         mean,
         passes,
@@ -216,20 +232,29 @@ def trace_of(target: Target, recorded: RecordedStep) -> Trace:
 
 
 def _forward(operation: Operation, recorded: RecordedStep) -> Forward:
-    inputs = [Part(_name(one, recorded), one.value, one.is_detached) for one in operation.inputs]
+    inputs = _inputs(operation, recorded)
     outputs = [Part(f"#{operation.index + 1}", value) for value in operation.outputs]
-    return Forward(operation.index + 1, operation, inputs, outputs, _note(operation, recorded))
+    options = {
+        name: Part(recorded.leaf_name(Input(value, value)) or "constant", value)
+        for name, value in operation.options.items()
+        if isinstance(value, np.ndarray)
+    }
+    return Forward(operation.index + 1, operation, inputs, outputs, options, _note(operation, recorded))
 
 
 def _backward(derivative: Derivative, recorded: RecordedStep) -> Backward:
     operation = derivative.operation
-    name = f"#{operation.index + 1}"
+    inputs = _inputs(operation, recorded)
     by_input = [
-        None if gradient is None else Part(_name(one, recorded), gradient)
-        for one, gradient in zip(operation.inputs, derivative.leaving, strict=False)
+        None if gradient is None else Part(one.name, gradient)
+        for one, gradient in zip(inputs, derivative.leaving, strict=False)
     ]
-    arriving = [Part(name, one) for one in derivative.arriving if one is not None]
-    return Backward(operation.index + 1, operation, arriving, by_input, derivative.seconds)
+    arriving = [Part(f"#{operation.index + 1}", one) for one in derivative.arriving if one is not None]
+    return Backward(operation.index + 1, operation, inputs, arriving, by_input, derivative.seconds)
+
+
+def _inputs(operation: Operation, recorded: RecordedStep) -> list[Part]:
+    return [Part(_name(one, recorded), one.value, one.is_detached) for one in operation.inputs]
 
 
 def _name(one: Input, recorded: RecordedStep) -> str:
@@ -269,16 +294,6 @@ def is_timed(operation: Operation) -> bool:
     return not math.isnan(operation.seconds)
 
 
-def norm_of(arrays: Iterable[Any]) -> float:
-    """The 2-norm of all numbers together, of None none.
-
-    >>> norm_of([np.float32([3.0]), None, np.float32([4.0])])
-    5.0
-    """
-    sizes = [np.abs(one).astype(np.float64) for one in arrays if one is not None]
-    return math.sqrt(sum(float(np.square(size).sum()) for size in sizes))
-
-
 def statistics(arrays: Sequence[Array]) -> Statistics:
     """Of all numbers together, computed in float64. The mean and deviation of complex numbers are those of their size.
 
@@ -304,6 +319,10 @@ def _forward_data(row: Forward, layers: dict[str, str], values: bool) -> dict[st
             {**_part_data(one, values), "gradient": given.gradient_flows, "detached": one.is_detached}
             for one, given in zip(row.inputs, operation.inputs, strict=True)
         ],
+        "options": {
+            name: _part_data(row.options[name], values) if name in row.options else _plain(value)
+            for name, value in operation.options.items()
+        },
         "outputs": [{**_part_data(one, values), **vars(statistics([one.value]))} for one in row.outputs],
         "gradient": operation.node is not None,
         "note": row.note,

@@ -27,6 +27,7 @@ def findings_of(training: Training, activity: Sequence[UnitActivity]) -> list[Fi
             metrics=rows_of(training.log.text),
             steps_per_epoch=training.steps_per_epoch,
             optimizer=config.optimizer.type,
+            rate_key=config.rate_key,
             gradients=() if log is None else gradient_rows(log.text),
             activity=activity,
             true={name: part.target for name, part in parts.items()},

@@ -455,7 +455,7 @@ class Training:
         return RunFailed(
             f"{self.place()}: {what}: {where}.\n"
             f"The training was stopped; {kept}.\n"
-            "A smaller optimizer.lr, train.clip_grad_norm or normalised inputs usually help."
+            f"A smaller {self.experiment.config.rate_key}, train.clip_grad_norm or normalised inputs usually help."
         )
 
     def place(self) -> str:

@@ -52,14 +52,15 @@ def plot_landscape(
     x, y, values = _checked(across, up, losses)
     norm, levels = _scale(values)
     with picture(path) as figure:
-        whole, side, bottom = (720, 670), 500, 92
-        axes = add_axes(figure, whole, (76, bottom, side, side))
+        whole, left, side, bottom = (744, 670), 100, 500, 92
+        axes = add_axes(figure, whole, (left, bottom, side, side))
         axes.set_title(shorten_to_cells(title, 60), pad=26)
         axes.text(0, 1 + 10 / side, said, transform=axes.transAxes)
         axes.set_facecolor(BARE)
         axes.grid(False)
         masked = np.ma.masked_invalid(values)
-        filled = axes.contourf(x, y, masked, levels=levels, norm=norm, cmap=COLOURS)
+        below = "min" if np.nanmin(values) < levels[0] else "neither"
+        filled = axes.contourf(x, y, masked, levels=levels, norm=norm, cmap=COLOURS, extend=below)
         axes.contour(x, y, masked, levels=levels, colors="white", linewidths=0.5, alpha=0.5)
         _draw_trail(axes, trail, x, y)
         axes.set_xlabel(labels[0])
@@ -68,11 +69,12 @@ def plot_landscape(
         axes.set_ylim(y[0], y[-1])
         set_value_ticks(axes.xaxis, x)
         set_value_ticks(axes.yaxis, y)
-        beside = add_axes(figure, whole, (76 + side + 24, bottom, 16, side))
+        beside = add_axes(figure, whole, (left + side + 24, bottom, 16, side))
         bar = figure.colorbar(filled, cax=beside)
         beside.set_xlabel("loss")
+        beside.xaxis.set_label_position("top")
         bar.outline.set_visible(False)
-        bar.set_ticks(levels[::3].tolist(), labels=[f"{level:.3g}" for level in levels[::3]])
+        bar.set_ticks(levels[::3].tolist(), labels=told_apart(levels[::3]))
         bar.minorticks_off()
 
 
@@ -86,11 +88,11 @@ def plot_surface(
     said: str,
     labels: Sequence[str] = ("direction 1", "direction 2"),
 ) -> None:
-    """Draw the same as a surface; over decades its height is the logarithm of the loss."""
+    """Draw the same as a surface; over decades its height is the logarithm of the loss, cut off as the colours are."""
     x, y, values = _checked(across, up, losses)
-    norm, _ = _scale(values)
+    norm, levels = _scale(values)
     is_log = _is_wide(values)
-    heights = np.log10(values) if is_log else values
+    heights = np.log10(np.maximum(values, levels[0])) if is_log else values
     whole = (700, 620)
     with picture(path) as figure:
         set_size(figure, whole)
@@ -117,8 +119,8 @@ def plot_surface(
         )
         if trail is not None:
             _draw_trail_on_surface(axes, np.asarray(trail, dtype=np.float64), x, y, heights)
-        axes.set_xlabel(labels[0])
-        axes.set_ylabel(labels[1])
+        axes.set_xlabel(labels[0], labelpad=12)
+        axes.set_ylabel(labels[1], labelpad=12)
         axes.set_zlabel("loss", labelpad=14)
         axes.view_init(elev=32, azim=-58)
         if is_log:
@@ -146,15 +148,35 @@ def _is_wide(values: Floats) -> bool:
 
 
 def _scale(values: Floats) -> tuple[Normalize, Floats]:
-    """How losses become colours, and where the contours are."""
+    """How losses become colours, and where the contours are.
+
+    Over decades they begin at a tenth of what the lowest hundredth of the places has at most: the one place of a
+    problem that is solved exactly, at 1e-9 say, would leave the rest a single colour.
+    """
     from matplotlib.colors import LogNorm, Normalize
 
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     if high - low <= 1e-12 * max(abs(high), abs(low)):  # flat
         low, high = low - abs(low) / 10 - 1e-12, high + abs(high) / 10 + 1e-12
     if _is_wide(values):
+        low = max(low, float(np.nanpercentile(values, 1)) / 10)
         return LogNorm(low, high), np.geomspace(low, high, CONTOURS)
     return Normalize(low, high), np.linspace(low, high, CONTOURS)
+
+
+def told_apart(numbers: ArrayLike) -> list[str]:
+    """Numbers of three digits, or of as many more as it takes that no two read the same.
+
+    >>> told_apart([0.1, 2.34567]), told_apart([0.69315, 0.69334])
+    (['0.1', '2.35'], ['0.6932', '0.6933'])
+    """
+    values = np.asarray(numbers, dtype=np.float64).tolist()
+    texts: list[str] = []
+    for digits in range(3, 9):
+        texts = [f"{value:.{digits}g}" for value in values]
+        if len(set(texts)) == len(texts):
+            break
+    return texts
 
 
 def _draw_trail(axes: Axes, trail: ArrayLike | None, x: Floats, y: Floats) -> None:

@@ -23,6 +23,7 @@ TABLE_CLASSES = 20  # up to so many classes a confusion matrix is a table of num
 LISTED_CLASSES, LISTED_MISTAKES = 200, 15
 _SPLITS = ("train", "validation", "test")  # each has its colour in all charts
 _ALONE = ("learning_rate", "gradient_norm")  # the columns of a whole epoch that stand beside the scores
+_SHARES = {"dead": "dead units (share)", "saturated": "saturated outputs (share)"}  # columns from 0 to 1
 
 
 def number(value: float | None) -> float | str | None:
@@ -77,7 +78,7 @@ def curves(rows: Sequence[Row], best_epoch: int | None) -> list[Chart]:
             if (one := _series(split or _words(figure), _colour(split), rows, column))
         ]
         if series:
-            charts.append(_lines(_words(figure), series, best_epoch))
+            charts.append(_lines(figure, series, best_epoch))
     return charts
 
 
@@ -95,7 +96,7 @@ def overlaid(runs: Mapping[str, Sequence[Row]]) -> list[Chart]:
             if (one := _series(name, colour, thinned(rows, LINE_ROWS), column))
         ]
         if series:
-            charts.append(_lines(_words(column), series, None))
+            charts.append(_lines(column, series, None))
     return charts
 
 
@@ -113,14 +114,22 @@ def _series(name: str, colour: int, rows: Sequence[Row], column: str) -> Chart |
     return {"name": name, "colour": colour, "x": epochs, "y": numbers(row[column] for row in there)}
 
 
-def _lines(title: str, series: list[Chart], best_epoch: int | None) -> Chart:
+def _lines(figure: str, series: list[Chart], best_epoch: int | None) -> Chart:
     values = [value for of in series for value in of["y"] if not isinstance(value, str)]
     is_wide = bool(values) and min(values) > 0 and max(values) > 50 * min(values)
-    return {"kind": "lines", "title": title, "x": "epoch", "log": is_wide, "best": best_epoch, "series": series}
+    return {
+        "kind": "lines",
+        "title": _words(figure),
+        "x": "epoch",
+        "log": is_wide,
+        "isShare": figure in _SHARES,
+        "best": best_epoch,
+        "series": series,
+    }
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return _SHARES.get(name, name.replace("_", " "))
 
 
 # --- predictions ------------------------------------------------------------------------------------------------------

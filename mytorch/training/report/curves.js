@@ -117,13 +117,13 @@ class XYChart extends Chart {
     this.toY = scale(yLow, yHigh, bottom, top, this.isLog);
     this.size(width, height);
     const clip = `clip-${this.figure.dataset.chart}`;
-    this.svg.append(svg("clipPath", { id: clip }, svg("rect", { x: left - 1, y: top - 4, width: right - left + 2, height: bottom - top + 8 })));
+    this.svg.append(svg("clipPath", { id: clip }, svg("rect", { x: left - 5, y: top - 4, width: right - left + 10, height: bottom - top + 8 })));
     for (const value of yTicks) {
       const y = this.toY(value);
       this.svg.append(svg("line", { class: "grid", x1: left, x2: right, y1: y, y2: y }), svg("text", { x: left - 7, y: y + 4, "text-anchor": "end" }, show(value)));
     }
     const whole = !this.isPoints;
-    for (const value of ticks(...this.view, width / 90).filter((tick) => !whole || Number.isInteger(tick))) {
+    for (const value of ticks(...this.view, width / 64).filter((tick) => !whole || Number.isInteger(tick))) {
       this.svg.append(svg("text", { x: this.toX(value), y: bottom + 17, "text-anchor": "middle" }, show(value)));
     }
     this.svg.append(svg("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }));
@@ -184,7 +184,7 @@ class XYChart extends Chart {
     }
     if (!values.length) return this.isLog ? [0.1, 1] : [0, 1];
     const [low, high] = extent(values);
-    if (!this.isLog) return padded([low, high]);
+    if (!this.isLog) return this.spec.isShare ? [0, clamp(high * 1.1, 0.1, 1)] : padded([low, high]);
     return low === high ? [low / 2, high * 2] : [low / (high / low) ** 0.05, high * (high / low) ** 0.05];
   }
 

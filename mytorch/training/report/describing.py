@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mytorch.training.config.yaml_source import to_text
 from mytorch.training.console import show_seconds
 from mytorch.training.report.gathering import RunFacts, Shapes
+from mytorch.training.stopping import DEFAULT as MONITOR
 
 Fact = tuple[str, str]  # what it is, and what is said of it
 LISTED = 60  # names of columns or classes that are listed
@@ -75,16 +76,32 @@ def _called(value: Any) -> str:
 
 
 def figures(facts: RunFacts) -> tuple[str, list[Fact]]:
-    """The scores that stand for the run, the loss last, and whose they are: of its best epoch, else of the last one."""
+    """The scores that stand for the run, the loss last, and whose they are: the split and the epoch."""
     if facts.summary is not None:
         split, scores = list(facts.summary["best"].items())[-1]
-        return f"{split}, best epoch {facts.summary['best_epoch']}", _shown_scores(scores)
+        column, epoch = best_by(facts), facts.summary["best_epoch"]
+        told = f"last epoch, {epoch}" if column is None else f"best epoch {epoch} (by {column.replace('_', ' ')})"
+        return f"{split}, {told}", _shown_scores(scores)
     if not facts.rows:
         return "", []
     row = facts.rows[-1]
     split = "validation" if row.get("validation_loss") is not None else "train"
     named = {column.removeprefix(f"{split}_"): value for column, value in row.items() if column.startswith(f"{split}_")}
     return f"{split}, epoch {int(row['epoch'] or 0)}", _shown_scores(named)
+
+
+def best_by(facts: RunFacts) -> str | None:
+    """The column of metrics.csv that told the best epoch; None where the scored weights are simply the last ones."""
+    train, dataset = facts.config.get("train"), facts.config.get("dataset")
+    stopping = train.get("early_stopping") if isinstance(train, Mapping) else None
+    if isinstance(stopping, Mapping):
+        return str(stopping.get("monitor", MONITOR))
+    return MONITOR if isinstance(dataset, Mapping) and dataset.get("validation") is not None else None
+
+
+def best_epoch(facts: RunFacts) -> int | None:
+    """The epoch of the best weights; None where the last ones are scored, or nothing is yet."""
+    return None if facts.summary is None or best_by(facts) is None else int(facts.summary["best_epoch"])
 
 
 def _shown_scores(scores: Mapping[str, float | None]) -> list[Fact]:
@@ -214,6 +231,28 @@ def _own(weights: Shapes, prefix: str) -> tuple[str, int]:
     direct = sorted((name for name in mine if "." not in name), key=lambda name: "bias" in name)
     shapes = ", ".join(f"{name} {' x '.join(map(str, mine[name])) or '1'}" for name in direct)
     return shapes, sum(math.prod(shape) for shape in mine.values())
+
+
+# --- what is measured of layers -------------------------------------------------------------------------------------
+
+# By the columns of gradients.csv.
+_MEANINGS = {
+    "gradient_norm": "the length (2-norm) of the gradient of the layer's weights, before clipping; near 0, the layer "
+    "does not learn",
+    "weight_norm": "the length of the layer's weights, before the step",
+    "update_ratio": "how far the step moved the weights, divided by their length; often about 0.001 where a "
+    "training goes well, and 1 where a step replaces what was learned",
+    "activation_mean": "the mean of what the layer puts out for the rows of the step",
+    "activation_std": "the standard deviation of that",
+    "dead": "the share of a ReLU layer's units that are 0 for all rows of the step: no gradient comes through them",
+    "saturated": "the share of a sigmoid's or tanh's outputs that lie where it is flat: hardly any gradient comes "
+    "through them",
+}
+
+
+def meanings(measures: Iterable[str]) -> list[Fact]:
+    """What each figure of gradients.csv tells, for those who meet it for the first time."""
+    return [(name.replace("_", " "), _MEANINGS[name]) for name in measures]
 
 
 # --- how it came out ------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ const number = (value) => (value === null ? NaN : typeof value === "string" ? SP
 const told = (value) => (value === null ? "-" : typeof value === "string" ? value : show(value));
 const words = (name) => name.replaceAll("_", " ");
 const cut = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
+const cutFront = (text, length) => (text.length > length ? `…${text.slice(1 - length)}` : text);
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 function show(value) {

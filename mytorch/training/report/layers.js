@@ -59,16 +59,18 @@ class HeatChart extends Chart {
 
 // --- the gradient flow -----------------------------------------------------------------------------------------------
 
+// Each panel has its measures with their names and colours; `line` is what a measure is compared with.
 const PANELS = [
-  { title: "gradient norm", measures: ["gradient_norm"], isLog: true },
-  { title: "update / weight", measures: ["update_ratio"], isLog: true, line: 1e-3 },
-  { title: "dead, saturated", measures: ["dead", "saturated"], isLog: false },
+  { measures: { gradient_norm: ["gradient norm", "s0"] }, isLog: true },
+  { measures: { update_ratio: ["update ratio (dashed: 0.001)", "s1"] }, isLog: true, line: 1e-3 },
+  { measures: { dead: ["dead units", "s2"], saturated: ["saturated outputs", "s3"] }, isLog: false },
 ];
+const NARROWEST = 9, NAME_APART = 17; // pixels of a layer, and between the names of two
 
 class FlowChart extends Chart {
   constructor(figure, spec) {
     super(figure, spec);
-    this.panels = PANELS.map((panel) => ({ ...panel, measures: panel.measures.filter((name) => name in spec.measures) }))
+    this.panels = PANELS.map((panel) => ({ ...panel, measures: Object.entries(panel.measures).filter(([name]) => name in spec.measures) }))
       .filter((panel) => panel.measures.length).map((panel) => ({ ...panel, range: this.range(panel) }));
     this.step = spec.steps.length - 1;
     this.layer = 0;
@@ -107,7 +109,7 @@ class FlowChart extends Chart {
   // The same range at all steps, so that the bars can be compared while the slider moves.
   range(panel) {
     if (!panel.isLog) return [0, 1];
-    const values = panel.measures.flatMap((name) => this.spec.measures[name].flat().map(number)).filter((value) => value > 0 && Number.isFinite(value));
+    const values = panel.measures.flatMap(([name]) => this.spec.measures[name].flat().map(number)).filter((value) => value > 0 && Number.isFinite(value));
     if (panel.line) values.push(panel.line / 10);
     if (!values.length) return [0.1, 1];
     const [low, high] = extent(values);
@@ -124,10 +126,10 @@ class FlowChart extends Chart {
     if (!this.width) return;
     const layers = this.spec.layers.length, tall = 120, space = 34;
     this.left = 52;
-    const width = Math.max(this.width, this.left + 8 + layers * 20);
+    const width = Math.max(this.width, this.left + 8 + layers * NARROWEST);
     this.slot = (width - this.left - 8) / layers;
     const isUpright = this.slot < 84;
-    const names = this.spec.layers.map((_, layer) => cut(this.name(layer), 16));
+    const names = this.spec.layers.map((_, layer) => cutFront(this.name(layer), 16));
     const below = isUpright ? 6 * Math.max(...names.map((name) => name.length)) + 16 : 28;
     this.plot.style.width = `${width}px`;
     this.size(width, this.panels.length * (tall + space) + below);
@@ -135,10 +137,12 @@ class FlowChart extends Chart {
     this.svg.append(this.backdrop);
     this.panels.forEach((panel, index) => this.drawPanel(panel, index * (tall + space) + space - 6, tall, width - 8));
     const bottom = this.panels.length * (tall + space);
-    this.spec.layers.forEach((_, layer) => {
+    const every = Math.ceil(NAME_APART / this.slot);
+    names.forEach((name, layer) => {
+      if (layer % every) return;
       const x = this.left + (layer + 0.5) * this.slot;
       const turn = isUpright ? { transform: `translate(${x + 4} ${bottom + 4}) rotate(-60)`, "text-anchor": "end" } : { x, y: bottom + 14, "text-anchor": "middle" };
-      this.svg.append(svg("text", { class: "name", ...turn }, names[layer]));
+      this.svg.append(svg("text", { class: "name", ...turn }, name));
     });
     const at = `step ${this.spec.steps[this.step]}, epoch ${this.spec.epochs[this.step]}`;
     this.shown.textContent = at;
@@ -158,9 +162,10 @@ class FlowChart extends Chart {
     }
     if (panel.line) this.svg.append(svg("line", { class: "cross", x1: this.left, x2: right, y1: to(panel.line), y2: to(panel.line) }));
     this.svg.append(svg("line", { class: "axis", x1: this.left, x2: right, y1: bottom, y2: bottom }));
-    this.svg.append(svg("text", { class: "name", x: this.left, y: top - 9 }, panel.line ? `${panel.title} (dashed: 0.001)` : panel.title));
     const share = (this.slot * 0.7) / panel.measures.length;
-    panel.measures.forEach((measure, place) => {
+    panel.measures.forEach(([measure, [title, colour]], place) => {
+      const start = this.left + place * 110;
+      this.svg.append(svg("rect", { class: `fill ${colour}`, x: start, y: top - 18, width: 9, height: 9 }), svg("text", { class: "name", x: start + 14, y: top - 9 }, title));
       this.spec.measures[measure][this.step].forEach((written, layer) => {
         const value = number(written), x = this.left + (layer + 0.15) * this.slot + place * share;
         if (Number.isNaN(value)) return;
@@ -169,7 +174,7 @@ class FlowChart extends Chart {
           return;
         }
         const y = clamp(to(value), top, bottom);
-        this.svg.append(svg("rect", { class: `fill s${PANELS.findIndex((one) => one.title === panel.title) + place} bar-${measure}`, x, y, width: Math.max(share - 1, 1), height: Math.max(bottom - y, 1.5), rx: Math.min(2, share / 4) }));
+        this.svg.append(svg("rect", { class: `fill ${colour} bar-${measure}`, x, y, width: Math.max(share - 1, 1), height: Math.max(bottom - y, 1.5), rx: Math.min(2, share / 4) }));
       });
     });
   }

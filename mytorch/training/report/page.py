@@ -54,7 +54,7 @@ def write_report(
 
 def render_run(facts: RunFacts) -> str:
     """The page of one run."""
-    best_epoch = None if facts.summary is None else facts.summary["best_epoch"]
+    best_epoch = describing.best_epoch(facts)
     curves = {f"curve-{i}": chart for i, chart in enumerate(charts.curves(facts.rows, best_epoch))}
     drawn: dict[str, Any] = dict(curves)
     points, note, confusion = None, "", None
@@ -87,6 +87,7 @@ def render_run(facts: RunFacts) -> str:
         training_facts=describing.training(facts),
         splits=splits,
         scores=scores,
+        scored="last" if best_epoch is None else "best",
         gates=describing.gates(facts),
         evaluation=describing.evaluation(facts),
         findings=findings,
@@ -98,6 +99,7 @@ def render_run(facts: RunFacts) -> str:
         samples=samples_of(facts.samples, facts.predictions),
         samples_split=facts.samples.split if facts.samples is not None else "",
         flow=flow,
+        meanings=[] if flow is None else describing.meanings(flow["measures"]),
         environment=describing.environment(facts),
     )
 

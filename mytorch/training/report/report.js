@@ -7,6 +7,8 @@ for (const figure of document.querySelectorAll("[data-chart]")) {
   new KINDS[spec.kind](figure, spec);
 }
 
+for (const hint of document.querySelectorAll(".hint")) hint.hidden = false;
+
 const theme = document.getElementById("theme"), system = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => (document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
 const tellTheme = () => theme.setAttribute("aria-pressed", isDark());

@@ -63,6 +63,18 @@ def test_the_values_of_a_config(registries: Registries) -> None:
     assert config.task == "regression"
 
 
+@pytest.mark.parametrize(
+    ("scheduler", "key"),
+    [
+        ("{type: OneCycleLR, max_lr: 1e-2}", "scheduler.max_lr"),
+        ("{type: StepLR, step_size: 5}", "optimizer.lr"),
+        ("null", "optimizer.lr"),
+    ],
+)
+def test_the_key_that_decides_the_learning_rate(registries: Registries, scheduler: str, key: str) -> None:
+    assert check(parse(BOSTON), [f"scheduler={scheduler}"], registries).rate_key == key
+
+
 def test_defaults(registries: Registries) -> None:
     assert check(parse(MINIMAL), [], registries).to_yaml() == (
         "name: run\n"

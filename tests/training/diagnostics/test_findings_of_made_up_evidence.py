@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from mytorch import nn
 from mytorch.data.normalize import Normalizer
 from mytorch.training.diagnostics.findings import Evidence, find
+from mytorch.training.diagnostics.findings.curves import smooth
 from mytorch.training.diagnostics.gradients_file import GradientRow
 from mytorch.training.diagnostics.units import UnitActivity
 
@@ -26,7 +28,12 @@ def data_of(inputs, class_names=None, image_shape=None, names=None):
     kind = Normalizer("none", np.zeros(1), np.ones(1))
     train = SimpleNamespace(inputs=inputs)
     return SimpleNamespace(
-        train=train, class_names=class_names, image_shape=image_shape, feature_names=names, input_normalizer=kind
+        train=train,
+        class_names=class_names,
+        image_shape=image_shape,
+        feature_names=names,
+        input_normalizer=kind,
+        target_normalizer=kind,
     )
 
 
@@ -99,6 +106,40 @@ class TestGradients:
         (finding,) = find(evidence(metrics=metrics))
         assert (finding.kind, finding.epoch, finding.value) == ("exploding_gradients", 1, 500.0)
 
+    def test_no_wall_where_the_gradient_ends_as_all_units_have_died(self):
+        norms = [4000, 1, 1e-8, 1e-8, 1e-8, 1e-8, 1e-8, 1e-8]
+        metrics = curve([20, 3, 2, 2, 2, 2, 2, 2], gradient_norm=norms)
+        dead = [UnitActivity("1", "ReLU", 4, 4, None, 40)]
+        assert kinds(metrics=metrics, activity=dead) == ["dead_units"]
+        assert kinds(metrics=metrics) == ["exploding_gradients"]
+
+    def test_no_wall_where_the_gradient_ends_at_a_minimum(self):
+        norms = [0.1 * 10.0**-epoch for epoch in range(8)]
+        assert kinds(metrics=curve([0.8] + [0.7] * 7, gradient_norm=norms)) == []
+
+    def test_gradients_that_exploded_at_first_and_no_longer(self):
+        """As behind many batch norms: one step of that size has spoiled the first layer."""
+        rows = [
+            GradientRow(1, step, name, "Linear", gradient_norm=norm)
+            for step, first in ((1, 1e5), (2, 5.0), (3, 5.0))
+            for name, norm in (("0", first), ("2", 1.0))
+        ]
+        (finding,) = find(evidence(gradients=rows))
+        assert (finding.kind, finding.layer) == ("exploding_gradients", "0")
+        assert "before the first step" in finding.message
+        assert kinds(gradients=rows, predicted={"train": TARGETS[:, None]}) == []  # it has learned all the same
+        later = [dataclasses.replace(row, step=row.step + 90) for row in rows]  # an older version began the training
+        assert kinds(gradients=later) == []
+
+    def test_thousands_of_epochs_are_looked_through_at_once(self):
+        rng = np.random.default_rng(0)
+        losses, norms = rng.uniform(1, 2, 20_000).tolist(), rng.uniform(1, 50, 20_000).tolist()
+        began = time.process_time()
+        assert kinds(metrics=curve(losses, gradient_norm=norms)) == []
+        norms[15_000], losses[15_000] = 1e4, 3.0
+        assert kinds(metrics=curve(losses, gradient_norm=norms)) == ["exploding_gradients"]
+        assert time.process_time() - began < 2
+
     def test_a_norm_that_falls_with_the_loss_is_well(self):
         losses = [10.0**-epoch for epoch in range(8)]
         assert kinds(metrics=curve(losses, gradient_norm=losses)) == []
@@ -154,7 +195,55 @@ class TestGradients:
         assert finding.message.startswith("layer 0 Linear, layer 1 Linear, layer 2 Linear and 38 more get no gradient")
 
 
+class TestUpdates:
+    def of_ratios(self, ratios, **changes):
+        rows = [
+            GradientRow(1, step, name, "Linear", gradient_norm=1.0, update_ratio=ratio)
+            for step, ratio in enumerate(ratios, start=1)
+            for name in ("0", "2")
+        ]
+        (finding,) = find(evidence(gradients=rows, **changes))
+        return finding
+
+    @pytest.mark.parametrize(("ratio", "times"), [(0.2, 10), (0.9, 10), (1.01, 100), (9.0, 100), (1e9, 1000)])
+    def test_how_much_smaller_a_rate_is_told(self, ratio, times):
+        finding = self.of_ratios([ratio] * 3, rate_key="scheduler.max_lr")
+        assert (finding.kind, finding.value, finding.limit) == ("update_ratio_large", ratio, 0.1)
+        assert finding.advice.startswith(f"scheduler.max_lr {times} times smaller;")
+
+    def test_a_model_that_has_come_to_a_minimum_need_not_move(self):
+        finding = self.of_ratios([2e-6] * 5)
+        assert (finding.kind, finding.value, finding.limit) == ("update_ratio_small", 2e-6, 1e-5)
+        rows = [
+            GradientRow(1, step, "0", "Linear", gradient_norm=ratio, update_ratio=ratio)
+            for step, ratio in enumerate([0.05, 1e-3, 1e-5, 1e-7, 1e-9, 1e-9], 1)
+        ]
+        assert kinds(gradients=rows) == []
+
+    def test_a_single_step_is_named(self):
+        finding = self.of_ratios([1e-3, 6.0, 1e-3, 1e-3])
+        assert finding.message.startswith("step 2 changed the weights of layer 0 Linear by 6 times their size")
+        assert finding.limit == 1.0
+
+
 class TestUnits:
+    @pytest.mark.parametrize(("first", "advice"), [(0.1, "a smaller scheduler.max_lr"), (0.5, "a BatchNorm before")])
+    def test_what_to_try_depends_on_whether_units_died_or_were_never_alive(self, first, advice):
+        rows = [GradientRow(1, step, "1", "ReLU", dead=share) for step, share in enumerate([first, 0.7, 0.9], 1)]
+        activity = [UnitActivity("1", "ReLU", 10, 9, None, 40)]
+        (finding,) = find(evidence(activity=activity, gradients=rows, rate_key="scheduler.max_lr"))
+        assert finding.kind == "dead_units"
+        assert finding.advice.startswith(advice)
+
+    @pytest.mark.parametrize(("first", "advice"), [(0.0, "a smaller optimizer.lr"), (0.9, "normalise the inputs")])
+    def test_what_to_try_depends_on_when_outputs_became_saturated(self, first, advice):
+        model = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
+        rows = [GradientRow(1, step, "1", "Tanh", saturated=share) for step, share in enumerate([first, 0.9, 1], 1)]
+        activity = [UnitActivity("1", "Tanh", 4, None, 1.0, 40)]
+        (finding,) = find(evidence(model=model, activity=activity, gradients=rows))
+        assert finding.kind == "saturated_units"
+        assert finding.advice.startswith(advice)
+
     def test_all_layers_with_dead_units_are_in_one_finding(self):
         activity = [UnitActivity(name, "ReLU", 32, dead, None, 9) for name, dead in [("1", 20), ("3", 21), ("5", 3)]]
         (finding,) = find(evidence(activity=activity))
@@ -176,6 +265,13 @@ class TestUnits:
 
 
 class TestCurves:
+    @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 40, 101, 1000])
+    def test_running_medians(self, count):
+        values = np.random.default_rng(count).normal(size=count)
+        half = max(1, round(count * 0.05 / 2))
+        around = [np.median(values[max(0, i - half) : i + half + 1]) for i in range(count)]
+        assert smooth(values).tolist() == around
+
     @pytest.mark.parametrize("seed", range(20))
     def test_noise_is_no_overfitting(self, seed):
         noise = np.random.default_rng(seed).normal(0, 0.05, 40)
@@ -201,6 +297,15 @@ class TestCurves:
         for train in ([0.5 ** min(epoch, 8) for epoch in range(40)], [1 - epoch / 100 for epoch in range(40)]):
             assert kinds(metrics=curve(train), predicted={"train": TARGETS[:, None] * predicted}) == []
 
+    def test_a_large_target_is_to_be_normalised(self):
+        flat = {"metrics": curve([1.0] * 40), "predicted": {"train": 0 * TARGETS[:, None]}}
+        (finding,) = find(evidence(**flat))
+        assert (finding.kind, finding.advice.split(" ")[0]) == ("not_learning", "another")
+        (finding,) = find(evidence(true={"train": 300 + TARGETS[:, None]}, **flat))
+        assert finding.advice.startswith(
+            "dataset.normalize.target: standard (it is 300 on average), another optimizer.lr"
+        )
+
     def test_five_epochs_are_too_few(self):
         assert kinds(metrics=curve([1, 1, 1, 1, 1], [1, 2, 3, 4, 5]), predicted={"train": 0 * TARGETS[:, None]}) == []
 
@@ -215,6 +320,18 @@ class TestClasses:
         findings = self.of_classes([0] * 20 + [1] * 20, [0] * 40, names)
         assert [finding.kind for finding in findings] == ["class_not_in_training", "class_never_predicted"]
         assert "'<script>'" in findings[1].message
+
+    def test_long_names_are_cut(self):
+        (finding,) = self.of_classes([0] * 20 + [1] * 20, [0] * 40, ["a", "b" * 300])
+        assert f"the class '{'b' * 37}...', though" in finding.message
+
+    def test_weights_are_for_rare_classes(self):
+        names, predicted = ["a", "b", "c", "d"], [0] * 10 + [1] * 15 + [2] * 15
+        (as_many,) = self.of_classes([0] * 10 + [1] * 10 + [2] * 10 + [3] * 10, predicted, names)
+        assert as_many.advice.startswith("another optimizer.lr")
+        assert self.of_classes([0] * 12 + [1] * 12 + [2] * 12 + [3] * 4, predicted, names) == []
+        few = self.of_classes([0] * 40 + [1] * 40 + [2] * 40 + [3] * 6, [0] * 40 + [1] * 40 + [2] * 46, names)
+        assert few[0].advice.startswith("weight: balanced in the loss")
 
     def test_one_class_only(self):
         assert [finding.kind for finding in self.of_classes([0] * 40, [0] * 40, ["a", "b"])] == [
@@ -233,7 +350,9 @@ class TestClasses:
         facts = {"kind": "classification", "data": data_of(STANDARD, ["a", "b"]), "true": test}
         assert kinds(predicted=test, **facts) == []
         missed = {**test, "test": np.zeros(25, int)}
-        assert kinds(predicted=missed, **facts) == ["classes_unbalanced"]
+        (finding,) = find(evidence(predicted=missed, **facts))
+        assert finding.kind == "classes_unbalanced"  # which is why 'b' is never predicted
+        assert finding.message.endswith("none of the rarer one's rows are recognised")
         assert len(true) == len(test["train"])
 
 

@@ -90,6 +90,13 @@ class Detached(nn.Module):
         return x.detach().tanh()
 
 
+class DetachedAtLast(nn.Module):
+    def forward(self, x):
+        with mytorch.no_grad():
+            x.tanh().exp()
+        return x.tanh().detach()
+
+
 class HalfDetached(nn.Module):
     def forward(self, x):
         return x * x.detach()
@@ -248,7 +255,7 @@ def test_so_they_do_with_other_losses_and_several_batches_in_a_step(loss, checke
 
 def test_the_table_and_what_is_said_beneath_it(gradcheck):
     lines = gradcheck("plain.yaml").stdout.splitlines()
-    assert lines[0].startswith("step 1 of plain.yaml (epoch 1, step 1 of 2), 8 rows: loss ")
+    assert lines[0].startswith("step 1 of plain.yaml (epoch 1, step 1 of 2): 8 rows, loss ")
     assert lines[2].split() == ["tensor", "shape", "checked", "error", "verdict"]
     assert lines[3].split()[:6] == ["0.weight", "(16,", "1)", "16", "of", "16"]
     assert lines[3].endswith("ok")
@@ -259,7 +266,8 @@ def test_the_table_and_what_is_said_beneath_it(gradcheck):
 def test_a_run_and_its_test_rows(folder, gradcheck, mytorch_command):
     mytorch_command("train", "plain.yaml", "dataset.test={every: 4}", "-q", cwd=folder)
     said = gradcheck("checked", "--split", "test", "--rows", 3).stdout
-    assert said.startswith("the first 3 test rows with run")
+    assert said.startswith("the first test rows with runs/checked/")
+    assert ": 3 rows, loss " in said
     assert "5 gradients agree" in said
 
 
@@ -294,7 +302,7 @@ def test_a_layer_that_is_wrong_around_those_that_it_calls(checked):
 
 def test_what_is_detached_in_part_is_a_wrong_gradient(gradcheck):
     said = gradcheck("own.yaml", "model.1=HalfDetached", check=1).stdout
-    assert "the mistake is in layer 1 (HalfDetached), as is seen when it is called alone" in said
+    assert "the mistake is in layer 1 (HalfDetached), which detaches what goes into mul, as is seen" in said
 
 
 def test_a_wrong_loss(gradcheck):
@@ -309,6 +317,9 @@ def test_a_layer_that_detaches(gradcheck, checked):
     assert document["wrong_layers"][0]["verdict"] == "no gradient"
     said = gradcheck("own.yaml", "model.1=Detached", check=1).stdout
     assert "0.weight: no gradient arrives although the loss depends on it: 0.weight[" in said
+    assert "the mistake is in layer 1 (Detached), which detaches what goes into tanh, as is seen" in said
+    said = gradcheck("own.yaml", "model.1=DetachedAtLast", check=1).stdout
+    assert "the mistake is in layer 1 (DetachedAtLast), as is seen" in said
     assert "is something detached, or computed without autograd?" in said
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import mytorch
-from mytorch.training.inspection.graph import Group, graph_of, norm_of, part_of
-from mytorch.training.inspection.recorded_step import record_step
+from mytorch.training.inspection.graph import Group, graph_of, part_of
+from mytorch.training.inspection.recorded_step import norm_of, record_step
 from mytorch.training.inspection.target import open_target
 
 ROOT = Path(__file__).parents[3]
@@ -155,7 +155,7 @@ def test_the_norms_are_those_of_gradients_computed_otherwise(folder, recorded):
         edges["weight (8, 13)", "linear"],
         edges["bias (8,)", "linear"],
     ]
-    assert [edge.norm for edge in found] == pytest.approx([norm_of(g.numpy()) for g in wanted], rel=1e-5)
+    assert [edge.norm for edge in found] == pytest.approx([norm_of([g.numpy()]) for g in wanted], rel=1e-5)
     assert all(edge.state == "flows" for edge in found)
 
 
@@ -245,7 +245,7 @@ def test_an_array_used_twice_by_one_layer_is_one_edge_with_the_sum_of_its_gradie
     x, y = target.batches[0]
     hidden = target.model[0](x)
     (wanted,) = mytorch.autograd.grad(target.loss(target.model[2](target.model[1](hidden)), y), [hidden])
-    assert edge.norm == pytest.approx(norm_of(wanted.numpy()), rel=1e-5)
+    assert edge.norm == pytest.approx(norm_of([wanted.numpy()]), rel=1e-5)
     source = next(node.id for node in parts.nodes() if node.layer == "0" and node.kind == "operation")
     assert sum(edge.source == source for edge in parts.edges) == 3  # twice to mul, once to sin
 
@@ -395,6 +395,6 @@ def test_what_many_nodes_use_stands_beside_each_of_them(recorded):
         weights = [node for node in graph.nodes() if node.kind == "parameter" and node.layer == "" and node.beside]
         uses = [node for node in weights if "in all" in node.lines[-1]]
         assert len(uses) == (5 if not full else 10)  # in full weight and bias by themselves
-        total = norm_of(step.parameters["0.layer.weight"].grad.numpy())
+        total = norm_of([step.parameters["0.layer.weight"].grad.numpy()])
         if full:
             assert sum(node.lines[-1].endswith(f"in all {total:.3g}") for node in uses) == 5

@@ -8,7 +8,7 @@ import pytest
 from mytorch.training.commands.layer_table import measure
 from mytorch.training.errors import RunFailed
 from mytorch.training.inspection.recorded_step import LOSS, record_step
-from mytorch.training.inspection.target import Target, is_of_several_passes, open_target
+from mytorch.training.inspection.target import Target, open_target
 
 HEAD = """\
 dataset: {type: csv, path: DATA, target: y, batch_size: 6, shuffle: false}
@@ -118,5 +118,6 @@ def test_a_layer_that_cannot_take_the_batch(opened):
 
 
 def test_lbfgs_is_told_to_have_several_passes(opened):
-    assert is_of_several_passes(opened(MODELS["deep"], "optimizer={type: LBFGS}"))
-    assert not is_of_several_passes(opened(MODELS["deep"]))
+    (remark,) = opened(MODELS["deep"], "optimizer={type: LBFGS}").remarks()
+    assert remark.startswith("LBFGS computes gradients several times in a step")
+    assert opened(MODELS["deep"]).remarks() == []

@@ -10,7 +10,7 @@ import pytest
 
 from mytorch.training.building.experiment import build
 from mytorch.training.config.config import load_config
-from mytorch.training.errors import UserError
+from mytorch.training.errors import RunFailed, UserError
 from mytorch.training.inspection.recorded_step import record_step
 from mytorch.training.inspection.target import open_target
 from mytorch.training.loop.loop import Training
@@ -162,7 +162,8 @@ def test_rows_of_a_split_with_the_best_weights(tmp_path):
         target = open_target(str(run.path), runs_dir=tmp_path, split=split)
         assert target.rows == count
         assert target.model.training == (split == "train")
-        assert target.about.startswith(f"the first {count} {split} rows with ")
+        called = "training" if split == "train" else split
+        assert target.about.startswith(f"the first {called} rows with ")
     few = open_target(str(run.path), runs_dir=tmp_path, split="validation", rows=2)
     same(few.batches[0][0].array, target.experiment.data.validation.inputs[:2])
 
@@ -210,3 +211,14 @@ def test_a_step_after_early_stopping(tmp_path):
     with pytest.raises(UserError, match=f"ended before, after {last} steps"):
         open_target(str(run.path), runs_dir=tmp_path, step=last + 1)
     assert_replayed(run, seen, last)
+
+
+def test_a_training_that_fails_can_be_looked_at_as_far_as_it_came(tmp_path):
+    with pytest.raises(RunFailed):
+        train(tmp_path, TABLE, "optimizer={type: SGD, lr: 1e30}")
+    (run,) = (path.parent for path in tmp_path.glob("**/metrics.csv"))
+    with pytest.raises(UserError, match="has kept no weights; --step 1 looks at the first step"):
+        open_target(str(run), runs_dir=tmp_path)
+    assert open_target(str(run), runs_dir=tmp_path, step=1).step == 1
+    with pytest.raises(RunFailed, match=r"(?s)--step 9: the training of .* fails before it\..*the loss is"):
+        open_target(str(run), runs_dir=tmp_path, step=9)

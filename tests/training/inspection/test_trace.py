@@ -160,7 +160,7 @@ def test_values_are_in_json_only_when_asked_for(traced):
 
 def test_the_tables_show_the_same_numbers(traced, printed):
     document, lines = traced("hand.yaml"), printed("hand.yaml").splitlines()
-    assert lines[0] == f"step 1 of hand.yaml (epoch 1, step 1 of 1): 3 rows, loss {document['loss']:.3g}"
+    assert lines[0] == f"step 1 of hand.yaml (epoch 1, step 1 of 1): 3 rows, loss {document['loss']:.6g}"
     assert max(map(len, lines)) <= 100
     forward, backward = lines[: lines.index("backward, from the bottom up")], lines[len(lines) // 2 :]
     for row in document["batches"][0]["forward"]:
@@ -247,6 +247,11 @@ def test_batches_that_are_added_up(printed, traced):
     assert "backward of batch 2 of 2, from the bottom up" in text
     document = traced("hand.yaml", *change, "--values")
     assert len(document["batches"]) == 2
+    # The share of a batch in the step is a number, not the targets, which a loss's second input is otherwise.
+    told = printed("hand.yaml", *change, "--formula")
+    assert re.search(r"y = x1·x2\n +x1 = #4, x2 = 0\.666667\n", told)
+    assert re.search(r"\d  mul .*\n +∂L/∂x1 = g·x2\n", told)
+    assert told.count("d = x \N{MINUS SIGN} t\n") == 4
     whole = traced("hand.yaml", "--values")
     for name, one in whole["parameters"].items():
         assert document["parameters"][name]["gradient_norm"] == pytest.approx(one["gradient_norm"], rel=1e-4)
@@ -280,6 +285,28 @@ def test_large_arrays_are_cut(printed):
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_an_optimizer_that_computes_gradients_several_times(printed):
+    lines = printed("hand.yaml", "optimizer={type: LBFGS}").splitlines()
+    assert lines[1] == "LBFGS computes gradients several times in a step; this is the first time"
+
+
+def test_other_element_types_are_told_where_they_are(printed):
+    model = "model=[{type: Linear, out_features: 4}, BatchNorm1d, {type: Linear, out_features: 1}]"
+    forward, backward = printed("hand.yaml", model).split("backward, from the bottom up")
+    assert re.search(r"^2  add +number +number int64 ", forward, re.M)
+    assert forward.rstrip().endswith("all others float32, and all finite")
+    assert "all of them float32, and finite" in backward
+
+
+def test_a_table_that_is_wider_than_the_terminal_leaves_the_inputs_out(printed, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = printed("hand.yaml").splitlines()
+    monkeypatch.setenv("COLUMNS", "100")
+    wide = printed("hand.yaml").splitlines()
+    assert wide[3].split()[:6] == ["#", "op", "of", "in", "out", "mean"]
+    assert narrow[3].split()[:5] == ["#", "op", "of", "out", "mean"]
+
+
 def test_what_was_stretched_is_summed(printed, traced):
     arguments = "hand.yaml", "imports=[own.py]", "model=[Scaled, {type: Linear, out_features: 1}]"
     text = printed(*arguments, "--values", "--formula", "--layer", "0")
@@ -307,7 +334,11 @@ def test_class_weights(traced, printed, folder):
     (row,), (back,) = batch["forward"], batch["backward"]
     x = values(row["inputs"][0])
     p = np.exp(x) / np.exp(x).sum(1, keepdims=True)
-    targets = re.search(r"target, 6:\n +([\d ]+)\n", printed("classes.yaml", "--values", "--layer", "loss"))[1]
+    told = printed("classes.yaml", "--values", "--layer", "loss")
+    targets = re.search(r"target = targets, 6:\n +([\d ]+)\n", told)[1]
+    assert values(row["options"]["target"]).tolist() == [int(one) for one in targets.split()]
+    assert row["options"]["target"]["name"] == "targets"
+    assert all("#3 targets" in printed("classes.yaml", *fewer) for fewer in ([], ["--rows", "2"]))
     onehot = np.eye(2)[[int(one) for one in targets.split()]]
     weights = onehot @ [1.0, 3.0]
     loss = -(weights * np.log((p * onehot).sum(1))).sum() / weights.sum()

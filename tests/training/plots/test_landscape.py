@@ -43,6 +43,27 @@ def test_the_path_is_drawn_where_it_was(draw) -> None:
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["start", "end", "the weights"]
 
 
+def test_a_plane_as_small_as_the_first_steps(draw, inside) -> None:
+    inside(draw(plot_landscape, X * 2e-4, Y * 2e-4, BOWL, TRAIL * 2e-4, title="a", said=SAID, labels=LABELS))
+
+
+def test_losses_that_differ_little_are_told_apart(draw) -> None:
+    figure = draw(plot_landscape, X, Y, 0.6931 + BOWL / 1e4, None, title="a", said="")
+    texts = [text.get_text() for text in figure.axes[1].get_yticklabels()]
+    assert len(texts) == len(set(texts)) > 3
+
+
+def test_one_place_with_a_loss_of_almost_nothing_leaves_the_others_their_colours(draw) -> None:
+    across = np.linspace(-1, 1, 25)
+    losses = across[None, :] ** 2 + across[:, None] ** 2 + 1e-2
+    losses[12, 12] = 1e-10
+    flat = draw(plot_landscape, across, across, losses, None, title="a", said="").axes[0].collections[0]
+    assert 1e-4 < flat.norm.vmin < 1e-2
+    assert flat.extend == "min", "the scale says that there are smaller ones"
+    surface = draw(plot_surface, across, across, losses, None, title="a", said="").axes[0]
+    assert surface.get_zlim()[0] > -4
+
+
 @pytest.mark.parametrize("plot", [plot_landscape, plot_surface])
 def test_without_a_finite_loss(plot, tmp_path) -> None:
     with pytest.raises(ValueError, match="at least one finite loss"):

@@ -73,6 +73,20 @@ def test_a_model_of_one_module_and_several_losses(facts_of):
     assert told["begun from"] == "{from: boston}"
 
 
+@pytest.mark.parametrize(
+    ("train", "dataset", "column"),
+    [
+        ({"epochs": 2}, {"type": "moons"}, None),
+        ({"epochs": 2}, {"type": "moons", "validation": {"every": 5}}, "validation_loss"),
+        ({"early_stopping": {"monitor": "train_loss"}}, {"type": "moons"}, "train_loss"),
+        ({"early_stopping": {"patience": 3}}, {"type": "moons"}, "validation_loss"),
+        (None, None, None),
+    ],
+)
+def test_what_tells_the_best_epoch(facts_of, train, dataset, column):
+    assert describing.best_by(facts_of({"train": train, "dataset": dataset})) == column
+
+
 def test_many_columns_and_classes_are_cut_short(facts_of):
     features = [{"name": f"c{i}"} for i in range(100)]
     trained_on = {

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from mytorch.training.loop.image_samples import read_samples
+from mytorch.training.report import describing
 from mytorch.training.report.page import write_report
 from mytorch.training.runs.run import Run
 
@@ -107,7 +108,7 @@ def test_numbers(page_of, report_runs):
     assert page.text("span", class_="state") == "finished"
     head = page.text("div", class_="head")
     assert f"mae {summary['best']['test']['mae']:.4g}" in head
-    assert f"best epoch {summary['best_epoch']}" in head
+    assert f"test, best epoch {summary['best_epoch']} (by validation loss)" in head
     trained = page.text("section", id="trained")
     for said in ("boston", "train 303, validation 76, test 127", "13 numbers a row, from 13 columns: crim, zn",
                  "target medv", "MSELoss", "AdamW (lr: 0.01", "none: the rate stays", "epochs: 8"):  # fmt: skip
@@ -126,6 +127,32 @@ def test_numbers(page_of, report_runs):
     assert f"numpy {np.__version__}" in environment
     assert "seed 0" in environment
     assert "".join(page.all("pre", id="config-text")[0][2]) == run.config.read_text()
+
+
+def test_without_validation_rows_the_last_epoch_is_not_called_the_best(page_of):
+    page = page_of("two")
+    assert "test, last epoch, " in page.text("div", class_="head")
+    assert "best" not in page.text("section", id="findings")
+    assert page.table("Scores of the last epoch")[0] == ["score", "train", "test"]
+    assert {chart["best"] for name, chart in page.data.items() if name.startswith("curve-")} == {None}
+
+
+def test_every_figure_of_the_layers_is_explained(page_of):
+    page = page_of("numbers")
+    flow = page.text("section", id="flow")
+    for measure in page.data["flow"]["measures"]:
+        assert describing.meanings([measure])[0][1] in flow
+    assert page.all("h3", id="meanings")
+    assert any(a.get("href") == "#meanings" for _, a, _ in page.all("a"))
+    assert not page_of("off").all("h3", id="meanings")
+    assert all(a.get("href") != "#meanings" for _, a, _ in page_of("off").all("a"))
+
+
+def test_shares_are_drawn_from_zero(page_of):
+    shares = {chart["title"]: chart["isShare"] for chart in page_of("numbers").data.values() if "isShare" in chart}
+    assert shares["dead units (share)"]
+    assert shares["saturated outputs (share)"]
+    assert not shares["loss"]
 
 
 def test_curves(page_of, report_runs):

@@ -1,7 +1,7 @@
 """What a training tells at its end in plain sentences: what looks wrong, the number behind it, and what to try.
 
 `find` looks at `Evidence`, plain facts that the training loop has anyway, and gives `Finding`s. Nothing is said where
-all is well, or where too little is known. docs/diagnostics.md has a table of them all.
+all is well, or where too little is known. docs/findings.md has a table of them all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EXPLAINED_BY = {
     "update_ratio_small": NO_SIGNAL,
     "not_learning": NO_LEARNING | {"classes_unbalanced"},
     "loss_rising": NO_LEARNING,
-    "class_never_predicted": NO_LEARNING | {"not_learning"},
+    "class_never_predicted": NO_LEARNING | {"classes_unbalanced", "not_learning"},
     "loss_flat": NO_LEARNING | {"classes_unbalanced", "class_never_predicted"},
 }
 

@@ -6,13 +6,15 @@ import math
 
 import numpy as np
 
-from mytorch.training.diagnostics.findings.evidence import Evidence, Finding, listed
+from mytorch.training.diagnostics.findings.evidence import Evidence, Finding, listed, quoted
 
 # The most frequent class has so many times the rows of the rarest. Tenfold is where a share is called moderately, no
 # longer mildly unbalanced for two classes: Google's "Machine Learning Crash Course", imbalanced datasets.
 UNBALANCED = 10.0
 # It does no harm where so much of the rarest class is recognised on rows that were not trained on.
 RECOGNISED = 0.8
+# Classes with fewer rows than this part of what classes have on average are told to be given more weight.
+RARE = 0.5
 # A class with fewer rows may be missed by chance.
 FEWEST_ROWS = 5
 # A model that has taken fewer steps need not have come to all classes yet.
@@ -31,7 +33,7 @@ def findings_of_classes(evidence: Evidence) -> list[Finding]:
 
 
 def _without_rows(names: list[str], counts: np.ndarray) -> Finding | None:
-    missing = [f"{name!r}" for name, count in zip(names, counts, strict=True) if not count]
+    missing = [quoted(name) for name, count in zip(names, counts, strict=True) if not count]
     if not missing:
         return None
     return Finding(
@@ -55,11 +57,12 @@ def _unbalanced(evidence: Evidence, names: list[str], counts: np.ndarray) -> Fin
     recalled = _recall(evidence, int(rarest))
     if recalled >= RECOGNISED:
         return None
-    told = f", and {recalled:.0%} of the rarer one's rows are recognised" if math.isfinite(recalled) else ""
+    share = f"{recalled:.0%}" if recalled else "none"
+    told = f", and {share} of the rarer one's rows are recognised" if math.isfinite(recalled) else ""
     return Finding(
         "classes_unbalanced",
-        f"the classes are unbalanced: {counts[frequent]} training rows of {names[frequent]!r}, {counts[rarest]} of "
-        f"{names[rarest]!r} ({ratio:.3g} to 1){told}",
+        f"the classes are unbalanced: {counts[frequent]} training rows of {quoted(names[frequent])}, "
+        f"{counts[rarest]} of {quoted(names[rarest])} ({ratio:.3g} to 1){told}",
         value=ratio,
         limit=UNBALANCED,
         advice="weight: balanced in the loss, more rows of the rare class; look at recall or F1 rather than accuracy",
@@ -91,14 +94,16 @@ def _never_predicted(evidence: Evidence, names: list[str]) -> Finding | None:
     if not missed:
         return None
     rows = int(counts[missed].sum())
-    shown = [f"{names[number]!r}" for number in missed]
+    shown = [quoted(names[number]) for number in missed]
+    are_rare = rows / len(missed) < RARE * counts.mean()
+    first = "weight: balanced in the loss" if are_rare else f"another {evidence.rate_key}"
     return Finding(
         "class_never_predicted",
         f"the model never predicts the {_classes(shown)}, though {rows} training rows are of "
         f"{'it' if len(missed) == 1 else 'them'}",
         value=float(rows),
         limit=0.0,
-        advice="weight: balanced in the loss, a larger model, longer training, or inputs that tell these classes apart",
+        advice=f"{first}, longer training, a larger model, or inputs that tell these classes apart",
     )
 
 

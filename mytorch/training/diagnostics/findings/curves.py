@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from mytorch.training.diagnostics.findings.evidence import Evidence, Finding, Floats, median
+from mytorch.training.diagnostics.findings.inputs import LARGE, typical_size
 
 FEWEST_EPOCHS = 6  # fewer tell no trend from noise
 WINDOW = 0.05  # of the epochs are in a running median, at least three
@@ -44,7 +46,7 @@ def findings_of_curves(evidence: Evidence) -> list[Finding]:
     train = evidence.column("train_loss")
     if len(train) < FEWEST_EPOCHS or not np.isfinite(train).all():
         return []
-    found = [_overfitting(evidence, train), _rising(train) or _flat(evidence, train)]
+    found = [_overfitting(evidence, train), _rising(evidence, train) or _flat(evidence, train)]
     return [finding for finding in found if finding is not None]
 
 
@@ -55,7 +57,11 @@ def smooth(values: Floats) -> Floats:
     [3.0, 5.0, 2.0, 2.0, 2.0]
     """
     half = max(1, round(len(values) * WINDOW / 2))
-    return np.array([np.median(values[max(0, i - half) : i + half + 1]) for i in range(len(values))])
+    if len(values) <= 2 * half:
+        return np.array([np.median(values[max(0, i - half) : i + half + 1]) for i in range(len(values))])
+    first = [np.median(values[: i + half + 1]) for i in range(half)]
+    last = [np.median(values[i - half :]) for i in range(len(values) - half, len(values))]
+    return np.concatenate([first, np.median(sliding_window_view(values, 2 * half + 1), axis=1), last])
 
 
 def _noise(values: Floats) -> float:
@@ -100,7 +106,15 @@ def _overfitting(evidence: Evidence, train: Floats) -> Finding | None:
     )
 
 
-def _rising(train: Floats) -> Finding | None:
+def _scaled_target(evidence: Evidence) -> str:
+    """What to try first where numbers far from 1 are to be predicted, which a model's first outputs are about."""
+    if evidence.kind != "regression" or evidence.data.target_normalizer.kind != "none":
+        return ""
+    size = typical_size(evidence.true["train"])
+    return f"dataset.normalize.target: standard (it is {size:.3g} on average), " if size > LARGE else ""
+
+
+def _rising(evidence: Evidence, train: Floats) -> Finding | None:
     smoothed = smooth(train)
     best = int(np.argmin(smoothed))
     least, last = float(smoothed[best]), float(smoothed[-1])
@@ -113,7 +127,7 @@ def _rising(train: Floats) -> Finding | None:
         f"the train loss rises since epoch {best + 1}: from {least:.3g} to {last:.3g}, {last / least:.3g} times that",
         value=last / least,
         limit=ROSE,
-        advice="a smaller optimizer.lr, a scheduler that lowers it, or train.clip_grad_norm: 1",
+        advice=f"a smaller {evidence.rate_key}, a scheduler that lowers it, or train.clip_grad_norm: 1",
         epoch=best + 1,
     )
 
@@ -135,8 +149,8 @@ def _flat(evidence: Evidence, train: Floats) -> Finding | None:
             f"the model {told}",
             value=fall,
             limit=FELL_LITTLE,
-            advice="another optimizer.lr (`mytorch lr-find` suggests one), a larger model, or other inputs: these may "
-            "tell nothing about the target",
+            advice=f"{_scaled_target(evidence)}another {evidence.rate_key} (`mytorch lr-find` suggests one), a larger "
+            "model, or other inputs: these may tell nothing about the target",
             epoch=1,
         )
     if len(train) < FEWEST_EPOCHS_OF_A_PLATEAU:
@@ -156,6 +170,7 @@ def _flat(evidence: Evidence, train: Floats) -> Finding | None:
         f"the training, and the model {told}",
         value=share,
         limit=FLAT_EPOCHS,
-        advice="a larger model, other inputs, or a larger optimizer.lr; otherwise fewer epochs",
+        advice=f"{_scaled_target(evidence)}another {evidence.rate_key} (`mytorch lr-find` suggests one), a larger "
+        "model, or other inputs; otherwise fewer epochs",
         epoch=since + 1,
     )

@@ -62,6 +62,7 @@ class Evidence:
         metrics: the rows of metrics.csv.
         steps_per_epoch: how many steps an epoch has.
         optimizer: the class's name.
+        rate_key: the key of the config that decides the learning rate.
         gradients: the rows of gradients.csv; none if diagnostics are off.
         activity: of each activation layer; none if diagnostics are off.
         true: class numbers, or values in the target's own units, by split, for ``train`` and what other splits
@@ -78,6 +79,7 @@ class Evidence:
     metrics: Sequence[Mapping[str, float | None]]
     steps_per_epoch: int
     optimizer: str = ""
+    rate_key: str = "optimizer.lr"
     gradients: Sequence[GradientRow] = ()
     activity: Sequence[UnitActivity] = ()
     true: Mapping[str, NDArray[Any]] = field(default_factory=dict)
@@ -117,6 +119,10 @@ class Evidence:
         """Whether the training rows are as good as learned."""
         skill = self.skill()
         return skill is not None and skill >= WELL_FITTED
+
+    def is_wholly_dead(self) -> bool:
+        """Whether no unit of some ReLU layer is ever active, so that no gradient gets beyond it."""
+        return any(one.dead is not None and 0 < one.units <= one.dead for one in self.activity)
 
     def trained_layers(self) -> list[Layer]:
         """The layers with a matrix or kernel that is trained, in the model's order.
@@ -160,6 +166,15 @@ def named(layer: str, type_name: str) -> str:
     ('layer 2 ReLU', 'the Linear layer')
     """
     return f"layer {layer} {type_name}" if layer else f"the {type_name} layer"
+
+
+def quoted(name: str, longest: int = 40) -> str:
+    """The name of a class or column in quotes, of a long one the beginning.
+
+    >>> quoted("rm"), quoted("a" * 300, longest=6)
+    ("'rm'", "'aaa...'")
+    """
+    return repr(name if len(name) <= longest else f"{name[: longest - 3]}...")
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:

@@ -26,6 +26,9 @@ CLIPPED = 100.0
 # A gradient falls with the loss, as its root (squares) or in proportion (cross entropy). One that was this much larger
 # at first than the loss explains came down from such a wall.
 BEYOND_THE_LOSS = 10.0
+# So many times itself would the loss change, as the gradient tells it, if all weights changed by their own size. In
+# networks that begin as they should that is about 1. Gradients that end near zero at a minimum began below this limit.
+STEEP = 100.0
 FEWEST_STEPS = 3  # logged steps (or epochs) that tell more than chance
 UNDERFLOW = 1e-20  # relative to the last layer; a gradient that is zero before one this small has become too small
 
@@ -36,7 +39,7 @@ def findings_of_gradients(evidence: Evidence) -> list[Finding]:
     found = [
         _no_gradient(flow, evidence),
         _vanishing(flow),
-        _exploding(flow)
+        _exploding(flow, evidence.is_fitted())
         or _growing_activations(flow)
         or _rising(evidence)
         or _first_wall(evidence)
@@ -56,6 +59,7 @@ class Flow:
         weights = {layer.name: sum(p.numel() for p in layer.trainable) for layer in evidence.trained_layers()}
         rows = [row for row in evidence.gradients if row.layer in weights]
         steps = sorted({row.step for row in rows})
+        self.begins = steps[:1] == [1]  # an older version may have taken the first steps, and have measured none
         place = {step: index for index, step in enumerate(steps)}
         present = {row.layer: row.type for row in rows}
         self.layers = [name for name in weights if name in present]
@@ -97,7 +101,7 @@ def _no_gradient(flow: Flow, evidence: Evidence) -> Finding | None:
     without = np.flatnonzero(~flow.has_gradient).tolist()
     if not without or not len(flow.sizes):
         return None
-    if _is_wholly_dead(evidence) or flow.underflows():
+    if evidence.is_wholly_dead() or flow.underflows():
         return None  # that explains it, and is told
     names = [flow.name(index) for index in without]
     verb = "gets" if len(names) == 1 else "get"
@@ -112,10 +116,6 @@ def _no_gradient(flow: Flow, evidence: Evidence) -> Finding | None:
         "the gradient there; if that is meant, freeze the layers",
         layer=flow.layers[nearest],
     )
-
-
-def _is_wholly_dead(evidence: Evidence) -> bool:
-    return any(one.dead is not None and 0 < one.units <= one.dead for one in evidence.activity)
 
 
 def _vanishing(flow: Flow) -> Finding | None:
@@ -137,21 +137,26 @@ def _vanishing(flow: Flow) -> Finding | None:
     )
 
 
-def _exploding(flow: Flow) -> Finding | None:
+def _exploding(flow: Flow, is_fitted: bool) -> Finding | None:
     found = _first_to_last(flow)
     if found is None:
         return None
     first, ratio, last, steps = found
+    when = f"median of {steps} logged steps"
+    if (
+        ratio <= EXPLODING and flow.begins and not is_fitted
+    ):  # the first step may have thrown the weights where it is no longer seen
+        ratio, when = float(flow.ratios(first)[0]), "before the first step"
     ratio = min(ratio, ratio / flow.inputs) if first == 0 else ratio
     if ratio <= EXPLODING:
         return None
     return Finding(
         kind="exploding_gradients",
         message=f"the gradient explodes on its way back: {flow.name(first)} gets {ratio:.2g} times what "
-        f"{flow.name(last)} gets for each weight (median of {steps} logged steps)",
+        f"{flow.name(last)} gets for each weight ({when})",
         value=ratio,
         limit=EXPLODING,
-        advice="train.clip_grad_norm: 1, smaller first weights, shorter sequences or fewer layers",
+        advice="train.clip_grad_norm: 1, smaller first weights, Residual blocks, shorter sequences or fewer layers",
         layer=flow.layers[first],
     )
 
@@ -174,7 +179,7 @@ def _growing_activations(flow: Flow) -> Finding | None:
     Looked at before the first change of the weights. Later the last layer's outputs may rightly be large, as targets
     are.
     """
-    if len(flow.layers) < 2 or not len(flow.sizes):
+    if len(flow.layers) < 2 or not flow.begins:
         return None
     with np.errstate(all="ignore"):
         growth = float(flow.deviations[0, -1] / flow.deviations[0, 0])
@@ -195,17 +200,21 @@ def _rising(evidence: Evidence) -> Finding | None:
     if evidence.clip_grad_norm is not None:  # which keeps the steps short
         return None
     norms, losses = evidence.column("gradient_norm"), evidence.column("train_loss")
-    for index in range(FEWEST_STEPS, len(norms)):
+    if not len(norms):
+        return None
+    with np.errstate(invalid="ignore"):  # no median is below the least so far: few epochs need one
+        high = np.flatnonzero(norms[1:] > RISE * np.fmin.accumulate(norms)[:-1]) + 1
+    for index in high[high >= FEWEST_STEPS].tolist():
         usual, loss = median(norms[:index]), median(losses[:index])
         if usual > 0 and norms[index] > RISE * usual and losses[index] > loss and math.isfinite(norms[index]):
             factor = float(norms[index] / usual)
             return Finding(
                 kind="exploding_gradients",
-                message=f"the gradient norm jumped to {norms[index]:.3g} in epoch {index + 1}, {factor:.0f} times that "
+                message=f"the gradient norm jumped to {norms[index]:.3g} in epoch {index + 1}, {factor:.3g} times that "
                 "before, and the train loss rose with it",
                 value=factor,
                 limit=RISE,
-                advice="train.clip_grad_norm: 1, or a smaller optimizer.lr",
+                advice=f"train.clip_grad_norm: 1, or a smaller {evidence.rate_key}",
                 epoch=index + 1,
             )
     return None
@@ -216,17 +225,19 @@ def _first_wall(evidence: Evidence) -> Finding | None:
     norms, losses = evidence.column("gradient_norm"), evidence.column("train_loss")
     if len(norms) < 2 * FEWEST_STEPS or not np.isfinite(norms[0]) or evidence.is_fitted():
         return None
-    if evidence.clip_grad_norm is not None:
+    if evidence.clip_grad_norm is not None or evidence.is_wholly_dead():  # there was a gradient then, and none now
         return None
     usual, loss = median(norms[FEWEST_STEPS:]), median(losses[FEWEST_STEPS:])
     if not (usual > 0 and loss > 0 and losses[0] > 0):
         return None
     factor, of_loss = float(norms[0] / usual), float(losses[0] / loss)
-    if not (factor > RISE and factor > BEYOND_THE_LOSS * of_loss):
+    weights = math.hypot(*(row.weight_norm or 0.0 for row in evidence.gradients if row.step == 1))
+    steepness = float(norms[0] * weights / losses[0])
+    if not (factor > RISE and factor > BEYOND_THE_LOSS * of_loss and steepness > STEEP):
         return None
     return Finding(
         kind="exploding_gradients",
-        message=f"the gradient norm was {norms[0]:.3g} in epoch 1, {factor:.0f} times the later {usual:.3g}: "
+        message=f"the gradient norm was {norms[0]:.3g} in epoch 1, {factor:.3g} times the later {usual:.3g}: "
         "the first steps leapt where the gradient told little",
         value=factor,
         limit=RISE,
@@ -244,10 +255,10 @@ def _clipped(evidence: Evidence) -> Finding | None:
         return None
     return Finding(
         kind="exploding_gradients",
-        message=f"the gradient norm is {usual:.3g} (median of {len(norms)} epochs), {usual / limit:.0f} times the "
+        message=f"the gradient norm is {usual:.3g} (median of {len(norms)} epochs), {usual / limit:.3g} times the "
         f"{limit:g} that it is clipped to: the length of each step is that of the clipping",
         value=usual / limit,
         limit=CLIPPED,
         advice="normalise inputs and target, smaller first weights, or a larger train.clip_grad_norm with a smaller "
-        "optimizer.lr",
+        f"{evidence.rate_key}",
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mytorch import nn
-from mytorch.training.diagnostics.findings.evidence import EMBEDDINGS, Evidence, Finding, Floats, listed
+from mytorch.training.diagnostics.findings.evidence import EMBEDDINGS, Evidence, Finding, Floats, listed, quoted
 from mytorch.training.diagnostics.layers import layers_of
 
 # First weights are drawn for inputs of size 1: LeCun, Bottou, Orr and Müller, "Efficient BackProp" (1998), section 4.3.
@@ -73,7 +73,7 @@ def _scales(evidence: Evidence, rows: Floats) -> Finding | None:
     names = evidence.data.feature_names if is_table else []
     largest = int(np.argmax(sizes))
     size = float(sizes[largest])
-    what = f"the input {names[largest]!r} is" if len(names) == len(sizes) else "inputs are"
+    what = f"the input {quoted(names[largest])} is" if len(names) == len(sizes) else "inputs are"
     advice = "dataset.normalize.inputs: standard"
     if evidence.data.image_shape is not None:
         advice = "pixels from 0 to 1 instead of 0 to 255, or a Normalize in dataset.augment"
@@ -93,8 +93,8 @@ def _scales(evidence: Evidence, rows: Floats) -> Finding | None:
         return None
     ratio = size / float(amounts[smallest])
     message = (
-        f"the inputs' sizes are far apart: {names[largest]!r} is {ratio:.3g} times as large as {names[smallest]!r} "
-        f"({size:.3g} and {amounts[smallest]:.3g} on average)"
+        f"the inputs' sizes are far apart: {quoted(names[largest])} is {ratio:.3g} times as large as "
+        f"{quoted(names[smallest])} ({size:.3g} and {amounts[smallest]:.3g} on average)"
     )
     return Finding("inputs_not_normalised", message, ratio, APART, advice)
 
@@ -109,7 +109,7 @@ def _constant(evidence: Evidence) -> Finding | None:
     same = np.flatnonzero((inputs == inputs[0]).all(axis=0))
     if not len(same):
         return None
-    of_all = [repr(names[index]) for index in same]
+    of_all = [quoted(names[index]) for index in same]
     have = "has" if len(same) == 1 else "have"
     return Finding(
         "constant_inputs",

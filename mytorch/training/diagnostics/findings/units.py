@@ -30,13 +30,16 @@ def _dead(evidence: Evidence) -> Finding | None:
     if not layers:
         return None
     worst = max(layers, key=lambda one: shares[one.layer])
+    advice = f"a smaller {evidence.rate_key}, warm-up (train.warmup_steps), or LeakyReLU instead of ReLU"
+    if _at_first(evidence, worst, "dead") >= DEAD / 2:
+        advice = "a BatchNorm before each ReLU, Residual blocks, fewer layers, or LeakyReLU instead of ReLU"
     return Finding(
         kind="dead_units",
         message=f"{named(worst.layer, worst.type)}: {worst.dead} of {worst.units} units never active on the training "
         f"rows{_others(worst, layers)}; they get no gradient and stay so",
         value=shares[worst.layer],
         limit=DEAD,
-        advice="a smaller optimizer.lr, warm-up (train.warmup_steps), or LeakyReLU instead of ReLU",
+        advice=advice,
         layer=worst.layer,
     )
 
@@ -54,15 +57,24 @@ def _saturated(evidence: Evidence) -> Finding | None:
     if not layers:
         return None
     worst = max(layers, key=lambda one: shares[one.layer])
+    advice = f"a smaller {evidence.rate_key}, warm-up (train.warmup_steps), or ReLU"
+    if _at_first(evidence, worst, "saturated") >= SATURATED / 2:
+        advice = "normalise the inputs, smaller first weights, or ReLU"
     return Finding(
         kind="saturated_units",
         message=f"{named(worst.layer, worst.type)}: {shares[worst.layer]:.0%} of the outputs on the training rows are "
         f"in the flat part of the function{_others(worst, layers)}, where hardly any gradient passes",
         value=shares[worst.layer],
         limit=SATURATED,
-        advice="normalise the inputs, smaller first weights, a smaller optimizer.lr, or ReLU",
+        advice=advice,
         layer=worst.layer,
     )
+
+
+def _at_first(evidence: Evidence, layer: UnitActivity, figure: str) -> float:
+    """The share before the weights were changed: where it was large already, no step is to be blamed."""
+    rows = (row for row in evidence.gradients if row.step == 1 and row.layer == layer.layer)
+    return next((getattr(row, figure) for row in rows), None) or 0.0
 
 
 def _usual(evidence: Evidence, layer: UnitActivity) -> float:
