@@ -43,6 +43,8 @@ def _options(
 def main() -> None:
     """Run the command line. Exit code 2: a user's mistake; 1: a failed run; 130 or 143: interrupted."""
     warnings.showwarning = _show_warning
+    if hasattr(sys.stdout, "reconfigure"):  # a name that the terminal's encoding lacks is printed as \\uac00
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except Exception as error:

@@ -1,6 +1,6 @@
 """What diagnostics cost: whole trainings with and without them in turn, in one process, in CPU time.
 
-python benchmarks/diagnostics.py [--rounds 9] [--only boston]
+python -m benchmarks.diagnostics [--rounds 9] [--only boston]
 
 The training alone is timed, from the first step to the summary, without building the data and without plots. Where
 others use the machine too, the quickest training of each kind tells most: all that disturbs one makes it slower.

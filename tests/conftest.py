@@ -23,6 +23,7 @@ import pytest
 import mytorch
 
 ROOT = Path(__file__).parents[1]
+os.environ["COLUMNS"] = "100"  # of the terminal, wherever the tests run
 
 
 @pytest.fixture(autouse=True)

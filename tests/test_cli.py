@@ -225,7 +225,10 @@ def test_a_loss_that_explodes_stops_the_run_and_names_the_layer(folder, mytorch_
     assert "(Linear) is the first that is not finite" in done.stderr
     run = min((folder / "runs" / "small").iterdir())
     assert not (run / "summary.json").exists()
-    assert not (run / "plots" / "loss.png").exists()
+    assert [path.name for path in (run / "plots").iterdir()] == ["gradient-flow.png"]
+    assert "failed" in (run / "report.html").read_text()
+    told = mytorch_command("eval", cwd=folder, check=2).stderr
+    assert "no such checkpoint file; the training ended before it had weights to keep" in told
 
 
 def test_a_batch_that_a_layer_cannot_take_is_told_without_a_traceback(folder, mytorch_command):

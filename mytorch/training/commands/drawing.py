@@ -54,14 +54,21 @@ def draw_plots(
         elif name == "residuals":
             plots.plot_residuals(part.target, part.prediction, target_name, path, part=split)
         elif name in OF_LAYERS:
-            if run.gradients.is_file():  # an older run has none, nor has one without diagnostics
-                draw = plots.plot_layers if name == "layers" else plots.plot_gradient_flow
-                draw(read_gradients(run.gradients), path, title)
+            draw_of_layers(name, run, title)
         elif name in OF_IMAGES:
             if samples is not None:
                 _draw_of_images(name, samples, predictions, run, title)
         elif class_names is not None:
             _draw_of_classes(name, part, class_names, run, f"{title}: {split}")
+
+
+def draw_of_layers(name: PlotName, run: Run, title: str) -> None:
+    """Draw `layers` or `gradient-flow`; nothing of an older run, or of one without diagnostics."""
+    from mytorch.training import plots
+
+    if run.gradients.is_file():
+        draw = plots.plot_layers if name == "layers" else plots.plot_gradient_flow
+        draw(read_gradients(run.gradients), run.plots / f"{name}.png", title)
 
 
 def _draw_of_classes(name: PlotName, part: Part, class_names: list[str], run: Run, title: str) -> None:

@@ -16,7 +16,7 @@ from mytorch.backend import atomic
 from mytorch.training.building.experiment import Experiment, build
 from mytorch.training.building.finetune import told_parameters
 from mytorch.training.callbacks.base import open_callbacks, require_packages, told_of_the_end
-from mytorch.training.commands.drawing import draw_plots
+from mytorch.training.commands.drawing import draw_of_layers, draw_plots
 from mytorch.training.config.config import load_config
 from mytorch.training.config.plot_choice import plots_of
 from mytorch.training.console import print_finding, print_json, print_scores
@@ -154,13 +154,13 @@ def train_run(training: Training, report: Report, *, quiet: bool, json: bool) ->
             with recording_failure(run), told_of_the_end(training.callbacks):
                 summary = training.run(progress, stop)
         except Stopped:
-            _report_unfinished(run, "interrupted")
+            _show_unfinished(training, "interrupted")
             raise Interrupted(f"stopped after {training.place()}\n{training.what_is_kept()}", stop.exit_code) from None
         except KeyboardInterrupt:
             raise Interrupted(f"stopped at once\n{training.what_is_kept()}", stop.exit_code) from None
         except RunFailed as failure:
             report.failed(failure)
-            _report_unfinished(run, "failed")
+            _show_unfinished(training, "failed")
             raise
     if report.gates:
         values = {**Figures.of_scores(summary["best"]).values, "seconds": summary["seconds"]}
@@ -203,11 +203,18 @@ def train_run(training: Training, report: Report, *, quiet: bool, json: bool) ->
     report.raise_if_failed()
 
 
-def _report_unfinished(run: Run, state: State) -> None:
-    """Write what there is to see of a training that did not reach its end, of which more important things are said."""
+def _show_unfinished(training: Training, state: State) -> None:
+    """Draw and report what there is of a training that did not reach its end, of which more important things are said.
+
+    Of the plots that is the flow of the gradients: where they went before it failed.
+    """
     from mytorch.training.report.page import write_report
 
+    run, experiment = training.directory, training.experiment
+    names = plots_of(experiment.config, of_classes=experiment.kind != "regression", of_images=False)
     with contextlib.suppress(OSError, UserError):
+        if "gradient-flow" in names:
+            draw_of_layers("gradient-flow", run, experiment.config.name)
         write_report(run, state=state)
 
 

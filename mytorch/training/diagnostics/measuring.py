@@ -22,10 +22,10 @@ from mytorch.training.diagnostics.layers import Array, layers_of, outputs_seen
 from mytorch.training.diagnostics.norms import Moments, moments, square
 from mytorch.training.diagnostics.units import Seen, unit_kind
 
-STEPS_APART = 40  # so far apart are logging steps at least, but for the first ones
+STEPS_APART = 80  # so far apart are logging steps at least, but for the first ones
 IN_FIRST_EPOCH = 24  # logging steps at most, if it is long enough; half as many in the second epoch, and so on
 EPOCHS = 100  # so many ends of epochs are logged one by one, if they are far enough apart; then every 2nd, 5th, 10th
-FIRST_EPOCHS = 5  # so many are logged one by one even if they are short
+FIRST_EPOCHS = 2  # so many are logged one by one even if they are short
 
 # The columns that metrics.csv has for the model as a whole.
 MODEL_COLUMNS = ("weight_norm", "update_ratio", "activation_mean", "activation_std", "dead", "saturated")
@@ -35,13 +35,13 @@ def is_logging_step(step: int, epoch: int, in_epoch: int, steps_per_epoch: int, 
     """Whether a step is measured: number `step` of the training and `in_epoch` of its epoch, all counted from 1.
 
     The first is, and every `every_steps`-th. Without that number the last step of an epoch is: of each if epochs are
-    long, of every 2nd, 5th, 10th, 20th, ... if they have few steps or if there are many of them; and some within the
-    first epochs, if these are long.
+    long, of every 2nd, 5th, 10th, 15th, 20th, ... if they have few steps or if there are many of them; and some within
+    the first epochs, if these are long.
 
-    >>> [epoch for epoch in range(1, 151) if is_logging_step(6 * epoch, epoch, 6, 6)][:12]
-    [1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 25, 30]
-    >>> [step for step in range(1, 95) if is_logging_step(step, 1, step, 94)]
-    [1, 47, 94]
+    >>> [epoch for epoch in range(1, 151) if is_logging_step(6 * epoch, epoch, 6, 6)]
+    [1, 2, 4, 5, 10, 20, 30, 45, 60, 75, 90, 105, 120, 135, 150]
+    >>> [step for step in range(1, 401) if is_logging_step(step, 1, step, 400)]
+    [1, 80, 160, 240, 320, 400]
     """
     if every_steps is not None:
         return step == 1 or step % every_steps == 0
@@ -52,13 +52,13 @@ def is_logging_step(step: int, epoch: int, in_epoch: int, steps_per_epoch: int, 
 
 
 def _epochs_apart(epoch: int, steps_per_epoch: int) -> int:
-    """The least of 1, 2, 5, 10, 20, 50, ... by which epochs are far enough apart."""
+    """The least of 1, 2, 5, 10, 15, 20, 50, 100, 150, ... by which epochs are far enough apart."""
     least = max(min(STEPS_APART / steps_per_epoch, epoch / FIRST_EPOCHS), epoch / EPOCHS)
     power = 1
     while True:
-        for factor in (1, 2, 5):
-            if factor * power >= least:
-                return factor * power
+        for factor in (1, 1.5, 2, 5):
+            if factor * power >= least and factor * power % 1 == 0:
+                return round(factor * power)
         power *= 10
 
 

@@ -69,10 +69,15 @@ class Seen:
         self.rows += len(output) if output.ndim else 1
         self.units = by_unit.shape[1]
         if self.can_die:
-            # The least and greatest of each unit are quicker to find than whether any is not 0, and ReLU has no less.
-            alive = by_unit.max(axis=2).max(axis=0) != 0 if by_unit.shape[2] > 1 else by_unit.max(axis=0)[:, 0] != 0
-            same = self.alive is not None and self.alive.shape == alive.shape
-            self.alive = alive | self.alive if same else alive
+            if self.alive is None or len(self.alive) != self.units:
+                self.alive = np.zeros(self.units, bool)
+            unknown = ~self.alive
+            if unknown.any():  # most units are active in the first batch, and need not be looked at again
+                rest = by_unit if unknown.all() else by_unit[:, unknown]
+                # The greatest of a unit is quicker to find than whether any is not 0, and ReLU has none below.
+                self.alive[unknown] = (
+                    rest.max(axis=2).max(axis=0) if rest.shape[2] > 1 else rest.max(axis=0)[:, 0]
+                ) != 0
         elif self.limits is not None:
             low, high = self.limits
             self.flat += int(np.count_nonzero(output < low) + np.count_nonzero(output > high))

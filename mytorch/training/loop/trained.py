@@ -76,7 +76,10 @@ def load_model(run: Run, which: str = "best") -> Trained:
 
 
 def _read_checkpoint(run: Run, which: str) -> tuple[Path, dict[str, Any], dict[str, Any]]:
-    path = {"best": run.best_checkpoint, "last": run.last_checkpoint}.get(which, Path(which))
+    of_run = {"best": run.best_checkpoint, "last": run.last_checkpoint}
+    path = of_run.get(which, Path(which))
+    if which in of_run and not path.exists():
+        raise UserError(f"{path}: no such checkpoint file; the training ended before it had weights to keep")
     return path, *checkpoint.load(path)
 
 

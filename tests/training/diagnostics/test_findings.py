@@ -155,6 +155,14 @@ class TestHealthy:
 
 
 class TestGradients:
+    def test_a_deep_network_vanishes_and_is_dead(self, trained):
+        """The units that are dead do not explain it: the gradient had vanished before the first step."""
+        layers = ", ".join(["{type: Linear, out_features: 6}, ReLU"] * 40)
+        found, _ = trained(line(), model=f"{layers}, {linear(1)}", train="epochs: 6")
+        (vanishing,) = (finding for finding in found if finding["kind"] == "vanishing_gradients")
+        assert vanishing["value"] < 1e-6
+        assert (vanishing["layer"], vanishing["epoch"]) == ("0", 1)
+
     def test_vanishing(self, only):
         model = ", ".join([*(linear(8, "Sigmoid") for _ in range(10)), linear(1)])
         finding, run = only("vanishing_gradients", line(), model=model)

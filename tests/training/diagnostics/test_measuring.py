@@ -136,7 +136,7 @@ def test_few_steps_are_measured_but_enough(steps: int, epochs: int) -> None:
     logged = [step for step, (e, i) in enumerate(places, 1) if is_logging_step(step, e, i, steps)]
     assert logged[0] == 1
     assert logged[-1] == steps * epochs, "of a round number of epochs"
-    assert 15 <= len(logged) <= max(0.045 * steps * epochs, 30)
+    assert 9 <= len(logged) <= 0.03 * steps * epochs
     assert len(logged) < 800
 
 
@@ -256,12 +256,12 @@ def test_a_training_that_an_older_version_began_goes_on(config: Path) -> None:
     assert "diagnostics" not in run_config
     checkpoint.save(states(run)[0], arrays, metadata)
     run.config.write_text(run_config)
-    training, _ = reopen(run, ["train.epochs=3"], force=False)
+    training, _ = reopen(run, ["train.epochs=4"], force=False)
     training.run(Progress(1, "quiet"))
     lines = run.metrics.read_text().splitlines()
     assert lines[0] == header
-    assert len(lines) == 4
-    assert {row.epoch for row in read_gradients(run.gradients)} == {3}
+    assert len(lines) == 5
+    assert {row.epoch for row in read_gradients(run.gradients)} == {4}
 
 
 def test_diagnostics_cannot_be_switched_off_on_the_way(config: Path) -> None:

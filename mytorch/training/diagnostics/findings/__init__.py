@@ -45,5 +45,10 @@ def find(evidence: Evidence) -> list[Finding]:
     found = [finding for finding in found if math.isfinite(finding.value)]
     for effect, causes in EXPLAINED_BY.items():
         if any(finding.kind in causes for finding in found):
-            found = [finding for finding in found if finding.kind != effect]
+            found = [finding for finding in found if finding.kind != effect or _was_there_first(finding)]
     return found
+
+
+def _was_there_first(finding: Finding) -> bool:
+    """Whether it is no effect: gradients that vanish before the first change of the weights, as in a deep network."""
+    return finding.kind == "vanishing_gradients" and finding.epoch == 1

@@ -126,14 +126,16 @@ def _vanishing(flow: Flow) -> Finding | None:
     ratio = max(ratio, ratio / flow.inputs) if first == 0 else ratio
     if ratio >= VANISHING:
         return None
+    is_from_the_start = flow.begins and flow.ratios(first)[0] < VANISHING
     return Finding(
         kind="vanishing_gradients",
         message=f"the gradient vanishes on its way back: {flow.name(first)} gets {ratio:.2g} of what {flow.name(last)} "
         f"gets for each weight (median of {steps} logged steps), so it hardly learns",
         value=ratio,
         limit=VANISHING,
-        advice="ReLU instead of Sigmoid or Tanh, fewer layers, Residual blocks or a BatchNorm behind each layer",
+        advice="Residual blocks, a BatchNorm behind each layer, fewer layers, or ReLU where there is Sigmoid or Tanh",
         layer=flow.layers[first],
+        epoch=1 if is_from_the_start else None,
     )
 
 
