@@ -177,7 +177,11 @@ def test_a_model_and_loss_of_ones_own_train_as_in_torch(tmp_path):
     assert losses[-1] < losses[0] / 2
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda path: path.name)
+# Those with layers of their own name no schema: theirs is another, which `mytorch schema --imports` prints.
+STARTERS = sorted(path for path in (ROOT / "configs").rglob("*.yaml") if "\nimports:" not in path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("path", STARTERS, ids=lambda path: path.name)
 def test_the_starter_configs_fit_the_schema_that_they_name(path):
     from jsonschema import Draft202012Validator
 
