@@ -6,7 +6,7 @@ import math
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -85,26 +85,30 @@ def _top(trace: Trace, layer: str | None) -> list[str]:
 
 def _told(one: Pass, layers: dict[str, str], options: Options, of: str) -> Iterator[str]:
     yield f"forward{of}, from the top down"
-    if not one.forward:
-        yield "  nothing"
-    elif options.values:
-        for place, rows in groupby(one.forward, lambda row: row.operation.place):
-            yield from ("", _layer_name(place, layers))
-            for row in rows:
-                yield from _forward_step(row, options.formula)
-    else:
-        yield from _forward_table(one.forward, layers, options.formula)
+    yield from _half(one.forward, layers, options, _forward_table, _forward_step, "nothing")
     yield ""
     yield f"backward{of}, from the bottom up"
-    if not one.backward:
-        yield "  no gradient comes here"
+    yield from _half(one.backward, layers, options, _backward_table, _backward_step, "no gradient comes here")
+
+
+def _half(
+    rows: Sequence[Any],
+    layers: dict[str, str],
+    options: Options,
+    table: Callable[[Sequence[Any], dict[str, str], bool], Iterator[str]],
+    step: Callable[[Any, bool], Iterator[str]],
+    nothing: str,
+) -> Iterator[str]:
+    """The rows of one direction as a table, or layer by layer with their values."""
+    if not rows:
+        yield f"  {nothing}"
     elif options.values:
-        for place, found in groupby(one.backward, lambda row: row.operation.place):
+        for place, of_layer in groupby(rows, lambda row: row.operation.place):
             yield from ("", _layer_name(place, layers))
-            for derivative in found:
-                yield from _backward_step(derivative, options.formula)
+            for row in of_layer:
+                yield from step(row, options.formula)
     else:
-        yield from _backward_table(one.backward, layers, options.formula)
+        yield from table(rows, layers, options.formula)
 
 
 def _bottom(trace: Trace) -> list[str]:

@@ -10,7 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from mytorch.training.errors import UserError
-from mytorch.training.runs.files import MetricsLog, csv_text
+from mytorch.training.runs.files import MetricsLog, csv_text, read_text
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,7 @@ def read_gradients(path: str | os.PathLike[str]) -> list[GradientRow]:
     line, for a file that is missing or holds anything else.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot read the gradients: {getattr(error, 'strerror', None) or error}") from None
-    return gradient_rows(text, path)
+    return gradient_rows(read_text(path, "gradients"), path)
 
 
 def gradient_rows(text: str, path: Path = Path("gradients.csv")) -> list[GradientRow]:

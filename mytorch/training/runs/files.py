@@ -139,11 +139,15 @@ def read_metrics(path: str | os.PathLike[str]) -> list[Row]:
     and line, for a file that is missing or holds anything else.
     """
     path = Path(path)
+    return rows_of(read_text(path, "metrics"), path)
+
+
+def read_text(path: Path, what: str) -> str:
+    """The text of a file of a run. Raises `UserError`, which calls it `what`, if it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot read the metrics: {getattr(error, 'strerror', None) or error}") from None
-    return rows_of(text, path)
+        raise UserError(f"{path}: cannot read the {what}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def rows_of(text: str, path: Path = Path("metrics.csv")) -> list[Row]:

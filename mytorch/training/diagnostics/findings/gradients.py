@@ -41,9 +41,8 @@ def findings_of_gradients(evidence: Evidence) -> list[Finding]:
         _vanishing(flow),
         _exploding(flow, evidence.is_fitted())
         or _growing_activations(flow)
-        or _rising(evidence)
-        or _first_wall(evidence)
-        or _clipped(evidence),
+        # Clipping keeps the steps short, however large a gradient is.
+        or (_clipped(evidence) if evidence.clip_grad_norm is not None else _rising(evidence) or _first_wall(evidence)),
     ]
     return [finding for finding in found if finding is not None]
 
@@ -199,8 +198,6 @@ def _growing_activations(flow: Flow) -> Finding | None:
 
 
 def _rising(evidence: Evidence) -> Finding | None:
-    if evidence.clip_grad_norm is not None:  # which keeps the steps short
-        return None
     norms, losses = evidence.column("gradient_norm"), evidence.column("train_loss")
     if not len(norms):
         return None
@@ -227,7 +224,7 @@ def _first_wall(evidence: Evidence) -> Finding | None:
     norms, losses = evidence.column("gradient_norm"), evidence.column("train_loss")
     if len(norms) < 2 * FEWEST_STEPS or not np.isfinite(norms[0]) or evidence.is_fitted():
         return None
-    if evidence.clip_grad_norm is not None or evidence.is_wholly_dead():  # there was a gradient then, and none now
+    if evidence.is_wholly_dead():  # there was a gradient then, and none now
         return None
     usual, loss = median(norms[FEWEST_STEPS:]), median(losses[FEWEST_STEPS:])
     if not (usual > 0 and loss > 0 and losses[0] > 0):
