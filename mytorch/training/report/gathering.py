@@ -18,6 +18,7 @@ from mytorch.training.diagnostics.gradients_file import GradientRow, read_gradie
 from mytorch.training.errors import UserError
 from mytorch.training.loop.image_samples import ImageSamples, read_samples
 from mytorch.training.loop.prediction_table import Predictions, read_predictions
+from mytorch.training.runs import checkpoint
 from mytorch.training.runs.files import Row, read_metrics
 from mytorch.training.runs.outcome import State, read_summary, state_of
 from mytorch.training.runs.run import Run
@@ -98,7 +99,7 @@ def gather(
     if is_finished and predictions is None:
         predictions = reading(run.predictions, read_predictions)
         samples = reading(run.images, read_samples)
-    weights, trained_on = reading(run.best_checkpoint, _read_header) or ({}, {})
+    weights, trained_on = reading(run.best_checkpoint, checkpoint.read_header) or ({}, {})
     failure = reading(run.failure, _read_json) if state == "failed" else None
     return RunFacts(
         run=run,
@@ -123,11 +124,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ValueError("expected a mapping")
     return document
-
-
-def _read_header(path: Path) -> tuple[Shapes, dict[str, Any]]:
-    """The shapes of a checkpoint's arrays and its metadata, without reading the arrays themselves."""
-    with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    metadata = json.loads(header.pop("__metadata__")["mytorch"])["metadata"]
-    return {name: tuple(entry["shape"]) for name, entry in header.items()}, metadata

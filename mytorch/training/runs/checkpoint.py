@@ -91,11 +91,33 @@ def _parse(path: Path, data: bytearray) -> tuple[dict[str, np.ndarray], dict[str
         )
     try:
         arrays = from_safetensors(bytes(data))
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        metadata = json.loads(header["__metadata__"][_KEY])["metadata"]
+        metadata = _metadata_in(json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")]))
     except (SafetensorError, KeyError, ValueError) as error:  # a valid checksum around what we never write
         raise UserError(f"{path}: not a checkpoint that mytorch wrote: {error}") from None
     return {name: arrays[name] for name in sorted(arrays)}, metadata
+
+
+def read_header(path: str | os.PathLike[str]) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
+    """The shapes of a checkpoint's arrays by name, and its metadata, without reading the arrays.
+
+    The checksum, which is that of the whole file, is not looked at. Raises ``OSError``, ``ValueError``, ``KeyError`` or
+    ``TypeError`` for a file that cannot be read or is none of ours.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Path(folder, "a.safetensors"), {"weight": np.eye(2)}, {"epoch": 3})
+    ...     read_header(Path(folder, "a.safetensors"))
+    ({'weight': (2, 2)}, {'epoch': 3})
+    """
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    metadata = _metadata_in(header)
+    return {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}, metadata
+
+
+def _metadata_in(header: dict[str, Any]) -> dict[str, Any]:
+    metadata: dict[str, Any] = json.loads(header["__metadata__"][_KEY])["metadata"]
+    return metadata
 
 
 def _plain(name: str, array: np.ndarray) -> np.ndarray:
